@@ -1,0 +1,181 @@
+/* kv_arena_inline.h [7] -- the fast path; included by kv_arena.h only
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * What stands here is compiled into programs, so it is part of the binary
+ * interface: neither the layout nor the meaning of these fields may change
+ * within a major version.
+ */
+#ifndef KV_ARENA_INLINE_H
+#define KV_ARENA_INLINE_H
+
+#ifndef KV_ARENA_H
+#error "include <kv_arena.h>"
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* These bodies are only ever inlined; the linkable functions of the same names
+ * stand in the library. */
+#define KV_ARENA_INLINE extern __inline__ \
+	__attribute__((__gnu_inline__, __always_inline__))
+#define KV_ARENA_LIKELY(x) __builtin_expect(!!(x), 1)
+
+/* One tally per power of two: index i counts 2^(i-1) < size <= 2^i, the number
+ * of allocations above bit 40 and their bytes below. A window shows at most
+ * 2 MiB, so neither half can overflow before the slow path folds them. */
+#define KV_ARENA_TALLIES 22
+#define KV_ARENA_TALLY_ONE ((uint64_t)1 << 40)
+
+/* What a thread bumps through: the free part of a window into a block.
+ *
+ *	window:  | used ............ |  free ........... |
+ *	                             ^ cur               ^ end
+ *
+ *   F1  cur and end are multiples of KV_ARENA_ALIGNMENT, so if a size fits, the
+ *       size rounded up fits too: one compare decides fit and overflow.
+ *   F2  end may be lower than the memory allows: limits, sampling and the debug
+ *       levels lower it to have the slow path called when they need it.
+ *   F3  cur and tally have one writer. In a shared arena others read them, so
+ *       they are stored atomically; relaxed, for they order nothing. */
+struct kv_arena_bump {
+	char *cur;			/* next free byte */
+	char *end;			/* end of what the fast path may take */
+	uint64_t key;			/* 0, or id << 2 | flags; never used again */
+	uint64_t tally[KV_ARENA_TALLIES];
+};
+
+#define KV_ARENA_KEY_COUNTED 1u		/* detailed statistics */
+#define KV_ARENA_KEY_SHARED 2u		/* cur and end are those of a shard */
+
+struct kv_arena {
+	struct kv_arena_bump bump;	/* the body follows it, in arena.h */
+};
+
+/* The calling thread's shard of the shared arena it used last. A key is never
+ * given to a second arena, so a stale entry can not match. */
+struct kv_arena_mine {
+	uint64_t key;
+	struct kv_arena_bump *bump;
+};
+
+#if defined(__ELF__)
+extern __thread struct kv_arena_mine kv_arena_mine
+	__attribute__((__tls_model__("initial-exec")));
+#define KV_ARENA_MINE(k) \
+	(KV_ARENA_LIKELY(kv_arena_mine.key == (k)) ? kv_arena_mine.bump : NULL)
+#else	/* thread-locals do not cross a DLL's border: ask the library */
+struct kv_arena_bump *kv_arena_mine_of(uint64_t key);
+#define KV_ARENA_MINE(k) kv_arena_mine_of(k)
+#endif
+
+void *kv_arena_alloc_slow(kv_arena_t *arena, size_t size);
+void *kv_arena_local_slow(struct kv_arena_bump *local, size_t size);
+
+KV_ARENA_INLINE size_t
+kv_arena_round_up(size_t size)
+{
+	return (size + (KV_ARENA_ALIGNMENT - 1)) & ~(size_t)(KV_ARENA_ALIGNMENT - 1);
+}
+
+/* Take size bytes, known to fit, from a bump that others may be reading. */
+KV_ARENA_INLINE void *
+kv_arena_take(struct kv_arena_bump *b, size_t size)
+{
+	char *p = b->cur;
+
+	if (b->key & KV_ARENA_KEY_COUNTED) {
+		uint64_t *t = &b->tally[63 ^ __builtin_clzll(2 * (uint64_t)size - 1)];
+		__atomic_store_n(t, *t + KV_ARENA_TALLY_ONE + size, __ATOMIC_RELAXED);
+	}
+	__atomic_store_n(&b->cur, p + kv_arena_round_up(size), __ATOMIC_RELAXED);
+	return p;
+}
+
+/* A size of 0 wraps to the largest and so never fits. */
+KV_ARENA_INLINE int
+kv_arena_fits(const struct kv_arena_bump *b, size_t size)
+{
+	return size - 1 < (size_t)(b->end - b->cur);
+}
+
+KV_ARENA_INLINE void *
+kv_arena_alloc(kv_arena_t *arena, size_t size)
+{
+	struct kv_arena_bump *b = &arena->bump;
+
+	if (KV_ARENA_LIKELY(arena && !b->key)) {
+		if (KV_ARENA_LIKELY(kv_arena_fits(b, size))) {
+			void *p = b->cur;
+			b->cur += kv_arena_round_up(size);
+			return p;
+		}
+	} else if (arena) {
+		if (b->key & KV_ARENA_KEY_SHARED)
+			b = KV_ARENA_MINE(b->key);
+		if (KV_ARENA_LIKELY(b && kv_arena_fits(b, size)))
+			return kv_arena_take(b, size);
+	}
+	return kv_arena_alloc_slow(arena, size);
+}
+
+/* ---- The explicit per-thread handle --------------------------------------- */
+
+typedef struct kv_arena_bump kv_arena_local_t;
+
+/* Return the calling thread's own handle of an arena, for loops that count every
+ * cycle: kv_arena_local_alloc(local, size) does what kv_arena_alloc does without
+ * looking the thread up. Valid for this thread until it ends or the arena is
+ * destroyed. NULL: EINVAL or ENOMEM. [any] */
+kv_arena_local_t *kv_arena_local(kv_arena_t *arena);
+void *kv_arena_local_alloc(kv_arena_local_t *local, size_t size);
+
+KV_ARENA_INLINE void *
+kv_arena_local_alloc(kv_arena_local_t *local, size_t size)
+{
+	if (KV_ARENA_LIKELY(kv_arena_fits(local, size)))
+		return kv_arena_take(local, size);
+	return kv_arena_local_slow(local, size);
+}
+
+/* ---- By type ---------------------------------------------------------------- */
+
+/* Return size bytes times n, aligned, or NULL: what the macros below need. */
+void *kv_arena_array(kv_arena_t *arena, size_t n, size_t size, size_t alignment);
+
+#ifdef __cplusplus
+#define KV_ARENA_ALIGNOF(T) alignof(T)
+#else
+#define KV_ARENA_ALIGNOF(T) __alignof__(T)
+#endif
+
+/* kv_arena_new(arena, T): room for one T, aligned for it. kv_arena_new_array(
+ * arena, T, n): for n of them; an n whose bytes overflow gives NULL. */
+#define kv_arena_new(arena, T)						\
+	((T *)(KV_ARENA_ALIGNOF(T) <= KV_ARENA_ALIGNMENT		\
+		? kv_arena_alloc((arena), sizeof(T))			\
+		: kv_arena_alloc_aligned((arena), sizeof(T), KV_ARENA_ALIGNOF(T))))
+#define kv_arena_new_array(arena, T, n)					\
+	((T *)kv_arena_array((arena), (n), sizeof(T), KV_ARENA_ALIGNOF(T)))
+
+/* KV_ARENA_SCOPE(arena): everything allocated from here to the end of the
+ * enclosing braces ends there. One scope per line. */
+struct kv_arena_scope {
+	kv_arena_t *arena;
+	kv_arena_mark_t mark;
+};
+void kv_arena_scope_end(struct kv_arena_scope *scope);
+#define KV_ARENA_JOIN_(a, b) a##b
+#define KV_ARENA_JOIN(a, b) KV_ARENA_JOIN_(a, b)
+#define KV_ARENA_SCOPE(arena)						\
+	__attribute__((__cleanup__(kv_arena_scope_end), __unused__))	\
+	struct kv_arena_scope KV_ARENA_JOIN(kv_arena_scope_, __LINE__) =	\
+		{ (arena), kv_arena_mark(arena) }
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
