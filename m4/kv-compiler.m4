@@ -22,6 +22,7 @@ AC_LINK_IFELSE([AC_LANG_SOURCE([[
   int main() { return 0; }]])], [kv_cxx_works=yes], [kv_cxx_works=no])
 AC_MSG_RESULT([$kv_cxx_works])
 AC_LANG_POP([C++])
+AC_SUBST([kv_cxx_works])
 AM_CONDITIONAL([HAVE_CXX], [test $kv_cxx_works = yes])])
 
 # KV_WARNINGS
