@@ -1,5 +1,7 @@
 /* installcheck.c -- a user's program: knows the installed header and library
  *
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
  * usage: installcheck VERSION	(the one pkg-config tells)
  */
 #include <kv_arena.h>

@@ -1,4 +1,7 @@
-/* main.c -- what a program outside the tree does with an arena */
+/* main.c -- what a program outside the tree does with an arena
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
 #include <kv_arena.h>
 
 #include <stdio.h>
