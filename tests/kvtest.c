@@ -1,0 +1,166 @@
+/* kvtest.c -- what the test programs share
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "config.h"
+#include "kvtest.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
+	__has_feature(memory_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+/* The tests ask for sizes that a sanitizer would call a bug. */
+#if SANITIZED
+const char *__asan_default_options(void);
+const char *__tsan_default_options(void);
+const char *__msan_default_options(void);
+
+const char *
+__asan_default_options(void)
+{
+	return "allocator_may_return_null=1";
+}
+
+const char *
+__tsan_default_options(void)
+{
+	return "allocator_may_return_null=1";
+}
+
+const char *
+__msan_default_options(void)
+{
+	return "allocator_may_return_null=1";
+}
+#endif
+
+/* Shared with the children that Check forks. */
+struct tally {
+	_Atomic uint64_t checks;
+	_Atomic uint64_t skips;
+};
+static struct tally own_tally;
+static struct tally *tally = &own_tally;
+
+#ifdef _WIN32
+static void
+share_tally(void)
+{
+}
+#else
+#include <sys/mman.h>
+
+static void
+share_tally(void)
+{
+	void *p = mmap(NULL, sizeof *tally, PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		abort();
+	tally = p;
+}
+#endif
+
+static bool
+is_valgrind(void)
+{
+	const char *preload = getenv("LD_PRELOAD");
+
+	return preload != NULL && strstr(preload, "vgpreload") != NULL;
+}
+
+bool
+kvt_is_watched(void)
+{
+	return SANITIZED || is_valgrind();
+}
+
+size_t
+kvt_scaled(size_t n)
+{
+	size_t part = is_valgrind() ? 20 : SANITIZED ? 4 : 1;
+
+	return n / part > 0 ? n / part : 1;
+}
+
+TCase *
+kvt_group(Suite *s, const char *name)
+{
+	TCase *group = tcase_create(name);
+
+	tcase_set_timeout(group, kvt_is_watched() ? 600 : 60);
+	suite_add_tcase(s, group);
+	return group;
+}
+
+void
+kvt_threads(size_t n, void *(*fn)(void *), void *array, size_t size)
+{
+	pthread_t *threads = calloc(n, sizeof *threads);
+	int failed = threads == NULL;
+
+	for (size_t i = 0; i < n && !failed; i++)
+		failed = pthread_create(&threads[i], NULL, fn,
+			(char *)array + i * size);
+	if (failed)
+		abort();
+	for (size_t i = 0; i < n; i++)
+		pthread_join(threads[i], NULL);
+	free(threads);
+}
+
+void *
+kvt_alloc(kv_arena_t *a, size_t size)
+{
+	return kv_arena_alloc(a, size);
+}
+
+void
+kvt_count(uint64_t n)
+{
+	atomic_fetch_add_explicit(&tally->checks, n, memory_order_relaxed);
+}
+
+void
+kvt_skip(const char *why)
+{
+	atomic_fetch_add_explicit(&tally->skips, 1, memory_order_relaxed);
+	printf("skip: %s\n", why);
+	fflush(stdout);
+}
+
+int
+kvt_run(Suite *s, uint64_t floor)
+{
+	SRunner *runner = srunner_create(s);
+	int failed;
+
+	share_tally();
+	setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	printf("%" PRIu64 " assertions, %" PRIu64 " tests skipped\n",
+		tally->checks, tally->skips);
+	if (failed == 0 && tally->checks < floor) {
+		printf("FAIL: at least %" PRIu64 " assertions were expected\n",
+			floor);
+		return EXIT_FAILURE;
+	}
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
