@@ -27,12 +27,25 @@ AC_DEFUN([KV_BENCH_PEERS],
 kv_peers=
 
 KV_PEER([APR], [apr-1 (Debian: libapr1-dev)],
-  [PKG_CHECK_MODULES([APR], [apr-1], [kv_found=yes], [:])])
+  [PKG_CHECK_MODULES([APR], [apr-1],
+     [kv_found=yes
+      # config.h says that already.
+      APR_CFLAGS=$(AS_ECHO(["$APR_CFLAGS"]) | $SED 's/-D_GNU_SOURCE//g')],
+     [:])])
 KV_PEER([TALLOC], [talloc (Debian: libtalloc-dev)],
   [PKG_CHECK_MODULES([TALLOC], [talloc], [kv_found=yes], [:])])
 KV_PEER([OBSTACK], [obstack (part of glibc)],
   [AC_CHECK_HEADER([obstack.h],
      [AC_CHECK_FUNC([_obstack_newchunk], [kv_found=yes])])])
+AC_SUBST([UPB_LIBS])
+KV_PEER([UPB], [upb (Debian: libgrpc-dev)],
+  [kv_save_LIBS=$LIBS
+   AC_CHECK_HEADER([upb/upb.h],
+     [AC_SEARCH_LIBS([upb_Arena_Init], [upb],
+        [kv_found=yes UPB_LIBS=$ac_cv_search_upb_Arena_Init],
+        [AC_SEARCH_LIBS([upb_arena_init], [upb],
+           [kv_found=yes UPB_LIBS=$ac_cv_search_upb_arena_init])])])
+   LIBS=$kv_save_LIBS])
 
 # The rest are C++.
 AC_SUBST([CXX17])
