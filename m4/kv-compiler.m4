@@ -68,7 +68,7 @@ AS_IF([test -n "$kv_san_flags"],
   [KV_TRY_FLAGS([$kv_san_flags],
      [KV_CFLAGS="$KV_CFLAGS$kv_san_flags"
       KV_CXXFLAGS="$KV_CXXFLAGS$kv_san_flags"],
-     [AC_MSG_ERROR([$CC cannot do $kv_sanitizers $enable_coverage])])])
+     [AC_MSG_ERROR([$CC does not link with$kv_san_flags])])])
 # -O0 must come after the -O2 of CFLAGS to count.
 AS_IF([test $enable_coverage = yes],
       [CFLAGS="$CFLAGS -O0" CXXFLAGS="$CXXFLAGS -O0"])
