@@ -79,6 +79,27 @@ kvt_enter(struct kvt_book *b, void *p, size_t size, size_t alignment)
 	return p;
 }
 
+void *
+kvt_resize(struct kvt_book *b, size_t i, void *p, size_t size)
+{
+	struct kvt_piece *piece = &b->pieces[i];
+	struct kvt_piece kept = { p, piece->size, piece->seed };
+
+	b->checks += 2;
+	if (p == NULL) {
+		note_fault(b, "could not be resized", *piece);
+		return NULL;
+	}
+	if (size < kept.size)
+		kept.size = size;
+	if (!is_filled(kept))
+		note_fault(b, "were not kept by a resize", kept);
+	piece->p = p;
+	piece->size = size;
+	fill(*piece);
+	return p;
+}
+
 void
 kvt_strike(struct kvt_book *b, size_t n)
 {

@@ -30,6 +30,10 @@ struct kvt_book {
  * Returns p. A NULL or misaligned p is a fault. */
 void *kvt_enter(struct kvt_book *b, void *p, size_t size, size_t alignment);
 
+/* Piece i has been resized, and is now at p with this size: see that what both
+ * sizes share is still there, and fill it anew. Returns p. */
+void *kvt_resize(struct kvt_book *b, size_t i, void *p, size_t size);
+
 /* Strike out all but the first n pieces. */
 void kvt_strike(struct kvt_book *b, size_t n);
 

@@ -1,0 +1,622 @@
+/* t-api-mark.c -- the section Mark and rewind of kv_arena.h
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "kvsource.h"
+#include "kvtest.h"
+
+#include <string.h>
+
+static void
+load(kv_arena_t *a, struct kvt_book *b, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		kvt_enter(b, kv_arena_alloc(a, i % 500 + 1), i % 500 + 1, 8);
+}
+
+static void
+refuse_mark(kv_arena_t *a, kv_arena_mark_t mark)
+{
+	size_t before = kv_arena_total_allocated(a);
+
+	kvt_fails(kv_arena_rewind(a, mark), -1, EINVAL);
+	kvt_eq(kv_arena_total_allocated(a), before);
+}
+
+/* ---- Marks ----------------------------------------------------------------- */
+
+START_TEST(rewind_ends_what_came_after_the_mark)
+{
+	kv_arena_t *a = kv_arena_create(0);
+	struct kvt_book book = { 0 };
+	kv_arena_mark_t mark;
+	size_t used, kept;
+
+	load(a, &book, 100);
+	mark = kv_arena_mark(a);
+	kvt_true(mark.serial != 0);
+	used = kv_arena_total_allocated(a);
+	kept = book.n;
+	load(a, &book, 1000);
+	kvt_intact(&book);
+	kvt_eq(kv_arena_rewind(a, mark), 0);
+	kvt_strike(&book, kept);
+	kvt_intact(&book);
+	kvt_eq(kv_arena_total_allocated(a), used);
+	kvt_balanced(a);
+	load(a, &book, 1000);
+	kvt_intact(&book);
+	kvt_drop(&book);
+	kv_arena_destroy(a);
+}
+END_TEST
+
+START_TEST(mark_stays_valid_after_its_rewind)
+{
+	kv_arena_t *a = kv_arena_create(1024);
+	kv_arena_mark_t mark = kv_arena_mark(a);
+	void *first = kv_arena_alloc(a, 100);
+
+	for (int i = 0; i < 1000; i++) {
+		struct kvt_book book = { 0 };
+
+		load(a, &book, 50);
+		kvt_intact(&book);
+		kvt_drop(&book);
+		kvt_eq(kv_arena_rewind(a, mark), 0);
+		kvt_true(kv_arena_alloc(a, 100) == first);
+		kvt_balanced(a);
+	}
+	kv_arena_destroy(a);
+}
+END_TEST
+
+START_TEST(mark_costs_16_bytes)
+{
+	kv_arena_t *a = kv_arena_create(0);
+	size_t before;
+
+	if (kvt_is_watched()) {
+		kvt_skip("a memory checker keeps allocations apart");
+	} else {
+		kvt_true(kv_arena_alloc(a, 8) != NULL);
+		before = kv_arena_memory_usage(a) - kv_arena_total_allocated(a);
+		for (int i = 0; i < 100; i++)
+			kvt_true(kv_arena_mark(a).serial != 0);
+		kvt_balanced(a);
+		kvt_true(kv_arena_memory_usage(a) -
+			kv_arena_total_allocated(a) <= before + 1600);
+	}
+	kv_arena_destroy(a);
+}
+END_TEST
+
+START_TEST(marks_nest)
+{
+	kv_arena_t *a = kv_arena_create(1024);
+	struct kvt_book book = { 0 };
+	kv_arena_mark_t marks[50];
+	size_t kept[50];
+
+	for (size_t i = 0; i < 50; i++) {
+		kept[i] = book.n;
+		marks[i] = kv_arena_mark(a);
+		load(a, &book, 40);
+	}
+	for (size_t i = 50; i-- > 0; ) {
+		kvt_intact(&book);
+		kvt_eq(kv_arena_rewind(a, marks[i]), 0);
+		kvt_strike(&book, kept[i]);
+		kvt_balanced(a);
+	}
+	kvt_drop(&book);
+	kv_arena_destroy(a);
+}
+END_TEST
+
+START_TEST(mark_dies_with_a_rewind_past_it)
+{
+	kv_arena_t *a = kv_arena_create(0);
+	kv_arena_mark_t outer = kv_arena_mark(a), inner;
+
+	kvt_true(kv_arena_alloc(a, 100) != NULL);
+	inner = kv_arena_mark(a);
+	kvt_true(kv_arena_alloc(a, 100) != NULL);
+	kvt_eq(kv_arena_rewind(a, outer), 0);
+	refuse_mark(a, inner);
+	/* Also when the same bytes have come to other uses. */
+	kvt_true(kv_arena_calloc(a, 1, 1000) != NULL);
+	refuse_mark(a, inner);
+	kvt_eq(kv_arena_rewind(a, outer), 0);
+	for (int i = 0; i < 20; i++) {
+		kvt_true(kv_arena_alloc(a, 40) != NULL);
+		kvt_true(kv_arena_mark(a).serial != inner.serial);
+	}
+	refuse_mark(a, inner);
+	kv_arena_destroy(a);
+}
+END_TEST
+
+START_TEST(mark_dies_with_a_reset)
+{
+	kv_arena_t *a = kv_arena_create(0);
+	kv_arena_mark_t mark;
+
+	kvt_true(kv_arena_alloc(a, 100) != NULL);
+	mark = kv_arena_mark(a);
+	kv_arena_reset(a);
+	refuse_mark(a, mark);
+	kvt_true(kv_arena_alloc(a, 100) != NULL);
+	refuse_mark(a, mark);
+	kvt_true(kv_arena_mark(a).serial != 0);
+	refuse_mark(a, mark);
+	kv_arena_destroy(a);
+}
+END_TEST
+
+START_TEST(mark_of_another_arena_is_refused)
+{
+	kv_arena_t *a = kv_arena_create(0), *b = kv_arena_create(0);
+	kv_arena_mark_t of_a, of_b;
+
+	kvt_true(kv_arena_alloc(a, 100) && kv_arena_alloc(b, 100));
+	of_a = kv_arena_mark(a);
+	of_b = kv_arena_mark(b);
+	refuse_mark(a, of_b);
+	refuse_mark(b, of_a);
+	kvt_eq(kv_arena_rewind(a, of_a), 0);
+	kvt_eq(kv_arena_rewind(b, of_b), 0);
+	kv_arena_destroy(b);
+	kv_arena_destroy(a);
+}
+END_TEST
+
+START_TEST(made_up_marks_are_refused)
+{
+	kv_arena_t *a = kv_arena_create(0);
+	kv_arena_mark_t mark = kv_arena_mark(a), bad = { 0, NULL };
+
+	kvt_true(kv_arena_alloc(a, 100) != NULL);
+	refuse_mark(a, bad);
+	bad = mark;
+	bad.serial++;
+	refuse_mark(a, bad);
+	bad.serial = 0;
+	refuse_mark(a, bad);
+	bad = mark;
+	bad.record = &bad;
+	refuse_mark(a, bad);
+	bad.record = NULL;
+	refuse_mark(a, bad);
+	kvt_fails(kv_arena_rewind(NULL, mark), -1, EINVAL);
+	kvt_eq(kv_arena_rewind(a, mark), 0);
+	kv_arena_destroy(a);
+}
+END_TEST
+
+START_TEST(safe_and_null_arenas_have_no_marks)
+{
+	kv_arena_config_t config = KV_ARENA_DEFAULT_CONFIG;
+	kv_arena_mark_t mark;
+	kv_arena_t *a;
+
+	config.thread_mode = KV_ARENA_THREAD_SAFE;
+	a = kv_arena_create_ex(&config);
+	kvt_true(kv_arena_alloc(a, 100) != NULL);
+	errno = 0;
+	mark = kv_arena_mark(a);
+	kvt_true(mark.serial == 0 && errno == EINVAL);
+	refuse_mark(a, mark);
+	errno = 0;
+	kvt_true(kv_arena_mark(NULL).serial == 0 && errno == EINVAL);
+	kv_arena_destroy(a);
+}
+END_TEST
+
+START_TEST(mark_without_memory_fails)
+{
+	struct kvt_source source = KVT_SOURCE;
+	kv_arena_config_t config = kvt_sourced(&source);
+	kv_arena_mark_t mark = { 1, NULL };
+	kv_arena_t *a;
+	int n = 0;
+
+	config.block_size = 1024;
+	a = kv_arena_create_ex(&config);
+	kvt_true(kv_arena_alloc(a, 8) != NULL);
+	source.budget = source.held;
+	while (mark.serial != 0 && n++ < 1000) {
+		errno = 0;
+		mark = kv_arena_mark(a);
+	}
+	kvt_eq(mark.serial, 0);
+	kvt_eq(errno, ENOMEM);
+	kvt_balanced(a);
+	kv_arena_destroy(a);
+}
+END_TEST
+
+START_TEST(rewind_gives_blocks_back_to_the_arena)
+{
+	struct kvt_source source = KVT_SOURCE;
+	kv_arena_config_t config = kvt_sourced(&source);
+	kv_arena_mark_t mark;
+	size_t held = 0;
+	kv_arena_t *a;
+
+	config.enable_block_cache = true;
+	config.max_cached_blocks = 1000;
+	a = kv_arena_create_ex(&config);
+	kvt_true(kv_arena_alloc(a, 8) != NULL);
+	mark = kv_arena_mark(a);
+	for (int round = 0; round < 20; round++) {
+		for (size_t i = 0; i < 5000; i++)
+			kvt_true(kv_arena_alloc(a, 200) != NULL);
+		kvt_true(round == 0 || kv_arena_memory_usage(a) == held);
+		held = kv_arena_memory_usage(a);
+		kvt_eq(kv_arena_rewind(a, mark), 0);
+		kvt_balanced(a);
+	}
+	kv_arena_destroy(a);
+	kvt_eq(source.held, 0);
+}
+END_TEST
+
+START_TEST(rewind_over_large_and_resized_pieces)
+{
+	kv_arena_t *a = kv_arena_create(4096);
+	struct kvt_book book = { 0 };
+	size_t used;
+
+	load(a, &book, 50);
+	used = kv_arena_total_allocated(a);
+	for (size_t size = 10; size < 9 << 20; size *= 3) {
+		kv_arena_mark_t mark = kv_arena_mark(a);
+		void *p = kvt_alloc(a, size);
+
+		kvt_true(p != NULL);
+		memset(p, 1, size);
+		kvt_true(kv_arena_alloc(a, 16) != NULL);
+		p = kv_arena_realloc(a, p, size, 2 * size);
+		kvt_true(p != NULL);
+		memset(p, 2, 2 * size);
+		kvt_true(kv_arena_alloc_aligned(a, size, 4096) != NULL);
+		kvt_eq(kv_arena_rewind(a, mark), 0);
+		kvt_eq(kv_arena_total_allocated(a), used);
+		kvt_balanced(a);
+		kvt_intact(&book);
+	}
+	kvt_drop(&book);
+	kv_arena_destroy(a);
+}
+END_TEST
+
+START_TEST(rewind_of_a_resize_across_the_mark)
+{
+	kv_arena_t *a = kv_arena_create(0);
+	char *p = kv_arena_alloc(a, 100), *q;
+	kv_arena_mark_t mark;
+
+	memset(p, 'p', 100);
+	mark = kv_arena_mark(a);
+	q = kv_arena_realloc(a, p, 100, 300);
+	kvt_true(q != NULL);
+	memset(q, 'q', 300);
+	kvt_eq(kv_arena_rewind(a, mark), 0);
+	kvt_balanced(a);
+	memset(kv_arena_alloc(a, 500), 'r', 500);
+	/* The growth has ended; what was there at the mark has not. */
+	for (int i = 0; i < 100; i++)
+		kvt_true(p[i] == 'p' || (p == q && p[i] == 'q'));
+	kv_arena_destroy(a);
+}
+END_TEST
+
+START_TEST(rewind_in_a_callers_buffer)
+{
+	static _Alignas(16) char buffer[4096];
+	kv_arena_t *a = kv_arena_create_in(buffer, sizeof buffer, NULL);
+	kv_arena_mark_t mark = kv_arena_mark(a);
+	void *first = kv_arena_alloc(a, 64);
+
+	for (int i = 0; i < 10; i++) {
+		struct kvt_book book = { 0 };
+
+		load(a, &book, 200);
+		kvt_intact(&book);
+		kvt_drop(&book);
+		kvt_eq(kv_arena_rewind(a, mark), 0);
+		kvt_true(kv_arena_alloc(a, 64) == first);
+		kvt_balanced(a);
+	}
+	kv_arena_destroy(a);
+}
+END_TEST
+
+START_TEST(random_marks_and_rewinds_keep_every_byte)
+{
+	kv_arena_t *a = kv_arena_create(1024);
+	struct kvt_book book = { 0 };
+	struct { kv_arena_mark_t mark; size_t kept; } stack[64];
+	size_t depth = 0;
+	uint32_t x = 2463534242u;
+
+	for (int i = 0; i < 20000; i++) {
+		x ^= x << 13, x ^= x >> 17, x ^= x << 5;
+		if (x % 16 == 0 && depth < 64) {
+			stack[depth].kept = book.n;
+			stack[depth++].mark = kv_arena_mark(a);
+		} else if (x % 16 == 1 && depth > 0) {
+			depth -= (x >> 8) % depth + 1;
+			kvt_true(kv_arena_rewind(a, stack[depth].mark) == 0);
+			kvt_strike(&book, stack[depth].kept);
+		} else {
+			size_t size = (x >> 8) % (x % 64 ? 300 : 20000) + 1;
+
+			kvt_enter(&book, kv_arena_alloc(a, size), size, 8);
+		}
+		if (i % 64 == 0)
+			kvt_balanced(a);
+		if (i % 1024 == 0)
+			kvt_intact(&book);
+	}
+	kvt_intact(&book);
+	kvt_drop(&book);
+	kv_arena_destroy(a);
+}
+END_TEST
+
+static void
+fill_in_a_scope(kv_arena_t *a, int early)
+{
+	KV_ARENA_SCOPE(a);
+	kvt_true(kv_arena_alloc(a, 100) != NULL);
+	if (early)
+		return;
+	{
+		KV_ARENA_SCOPE(a);
+		kvt_true(kvt_alloc(a, 100000) != NULL);
+	}
+	kvt_eq(kv_arena_total_allocated(a), 8 + 104);
+}
+
+START_TEST(scope_ends_what_was_allocated_in_it)
+{
+	kv_arena_t *a = kv_arena_create(0);
+
+	kvt_true(kv_arena_alloc(a, 8) != NULL);
+	for (int early = 0; early < 2; early++) {
+		fill_in_a_scope(a, early);
+		kvt_eq(kv_arena_total_allocated(a), 8);
+		kvt_balanced(a);
+	}
+	kv_arena_destroy(a);
+}
+END_TEST
+
+/* ---- Defers ------------------------------------------------------------------- */
+
+struct trace {
+	kv_arena_t *arena;
+	int order[100];
+	int n;
+};
+
+struct step {
+	struct trace *trace;
+	int number;
+};
+
+static void
+record(void *arg)
+{
+	struct step *step = arg;
+
+	step->trace->order[step->trace->n++] = step->number;
+}
+
+static struct step *
+plan(struct step *steps, struct trace *trace, int n)
+{
+	for (int i = 0; i < n; i++)
+		steps[i] = (struct step){ trace, i };
+	return steps;
+}
+
+START_TEST(defers_run_last_in_first_out)
+{
+	for (int end = 0; end < 2; end++) {
+		kv_arena_t *a = kv_arena_create(0);
+		struct trace trace = { 0 };
+		struct step steps[50];
+
+		plan(steps, &trace, 50);
+		for (int i = 0; i < 50; i++) {
+			kvt_true(kv_arena_alloc(a, 100) != NULL);
+			kvt_eq(kv_arena_defer(a, record, &steps[i]), 0);
+		}
+		kvt_eq(trace.n, 0);
+		if (end == 0)
+			kv_arena_reset(a);
+		kv_arena_destroy(a);
+		kvt_eq(trace.n, 50);
+		for (int i = 0; i < 50; i++)
+			kvt_eq(trace.order[i], 49 - i);
+	}
+}
+END_TEST
+
+START_TEST(rewind_runs_the_defers_made_since)
+{
+	kv_arena_t *a = kv_arena_create(0);
+	struct trace trace = { 0 };
+	struct step steps[4];
+	kv_arena_mark_t mark;
+
+	plan(steps, &trace, 4);
+	kvt_eq(kv_arena_defer(a, record, &steps[0]), 0);
+	mark = kv_arena_mark(a);
+	kvt_eq(kv_arena_defer(a, record, &steps[1]), 0);
+	kvt_eq(kv_arena_defer(a, record, &steps[2]), 0);
+	kvt_eq(kv_arena_rewind(a, mark), 0);
+	kvt_true(trace.n == 2 && trace.order[0] == 2 && trace.order[1] == 1);
+	kvt_eq(kv_arena_rewind(a, mark), 0);
+	kvt_eq(trace.n, 2);
+	kvt_eq(kv_arena_defer(a, record, &steps[3]), 0);
+	kv_arena_reset(a);
+	kvt_true(trace.n == 4 && trace.order[2] == 3 && trace.order[3] == 0);
+	kv_arena_reset(a);
+	kv_arena_destroy(a);
+	kvt_eq(trace.n, 4);
+}
+END_TEST
+
+START_TEST(memory_is_alive_when_its_defer_runs)
+{
+	kv_arena_t *a = kv_arena_create(1024);
+	struct trace trace = { 0 };
+
+	for (int i = 0; i < 50; i++) {
+		struct step *step = kv_arena_new(a, struct step);
+
+		*step = (struct step){ &trace, i };
+		kvt_eq(kv_arena_defer(a, record, step), 0);
+		kvt_true(kv_arena_alloc(a, 200) != NULL);
+	}
+	kv_arena_destroy(a);
+	kvt_eq(trace.n, 50);
+	for (int i = 0; i < 50; i++)
+		kvt_eq(trace.order[i], 49 - i);
+}
+END_TEST
+
+static void
+allocate_and_record(void *arg)
+{
+	struct step *step = arg;
+	char *p = kv_arena_alloc(step->trace->arena, 5000);
+
+	if (p != NULL) {
+		memset(p, 'd', 5000);
+		record(arg);
+	}
+}
+
+static void
+defer_again(void *arg)
+{
+	struct step *step = arg;
+
+	record(arg);
+	if (step->number > 0) {
+		step->number--;
+		kv_arena_defer(step->trace->arena, defer_again, step);
+	}
+}
+
+START_TEST(defers_may_allocate)
+{
+	kv_arena_t *a = kv_arena_create(1024);
+	struct trace trace = { .arena = a };
+	struct step steps[20];
+	struct kvt_book book = { 0 };
+
+	plan(steps, &trace, 20);
+	for (int round = 0; round < 3; round++) {
+		trace.n = 0;
+		for (int i = 0; i < 20; i++)
+			kvt_eq(kv_arena_defer(a, allocate_and_record, &steps[i]),
+				0);
+		kv_arena_reset(a);
+		kvt_eq(trace.n, 20);
+		kvt_eq(kv_arena_total_allocated(a), 0);
+		kvt_balanced(a);
+		load(a, &book, 100);
+		kvt_intact(&book);
+		kvt_drop(&book);
+	}
+	kvt_eq(kv_arena_defer(a, allocate_and_record, &steps[0]), 0);
+	kv_arena_destroy(a);
+	kvt_eq(trace.n, 21);
+}
+END_TEST
+
+START_TEST(defer_made_in_a_defer_runs_next)
+{
+	kv_arena_t *a = kv_arena_create(0);
+	struct trace trace = { .arena = a };
+	struct step steps[3] = { { &trace, 90 }, { &trace, 2 }, { &trace, 91 } };
+	static const int want[] = { 91, 2, 1, 0, 90 };
+
+	kvt_eq(kv_arena_defer(a, record, &steps[0]), 0);
+	kvt_eq(kv_arena_defer(a, defer_again, &steps[1]), 0);
+	kvt_eq(kv_arena_defer(a, record, &steps[2]), 0);
+	kv_arena_destroy(a);
+	kvt_eq(trace.n, 5);
+	for (int i = 0; i < 5; i++)
+		kvt_eq(trace.order[i], want[i]);
+}
+END_TEST
+
+START_TEST(defer_without_a_function_is_refused)
+{
+	kv_arena_t *a = kv_arena_create(0);
+	struct trace trace = { 0 };
+	struct step step = { &trace, 1 };
+
+	kvt_fails(kv_arena_defer(a, NULL, &step), -1, EINVAL);
+	kvt_fails(kv_arena_defer(NULL, record, &step), -1, EINVAL);
+	kv_arena_destroy(a);
+	kvt_eq(trace.n, 0);
+}
+END_TEST
+
+START_TEST(defer_without_memory_fails_and_never_runs)
+{
+	struct kvt_source source = KVT_SOURCE;
+	kv_arena_config_t config = kvt_sourced(&source);
+	struct trace trace = { 0 };
+	struct step step = { &trace, 1 };
+	kv_arena_t *a = kv_arena_create_ex(&config);
+
+	source.budget = 0;
+	kvt_fails(kv_arena_defer(a, record, &step), -1, ENOMEM);
+	kvt_balanced(a);
+	kv_arena_destroy(a);
+	kvt_eq(trace.n, 0);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("api-mark");
+	TCase *g = kvt_group(s, "marks");
+
+	tcase_add_test(g, rewind_ends_what_came_after_the_mark);
+	tcase_add_test(g, mark_stays_valid_after_its_rewind);
+	tcase_add_test(g, mark_costs_16_bytes);
+	tcase_add_test(g, marks_nest);
+	tcase_add_test(g, mark_dies_with_a_rewind_past_it);
+	tcase_add_test(g, mark_dies_with_a_reset);
+	tcase_add_test(g, mark_of_another_arena_is_refused);
+	tcase_add_test(g, made_up_marks_are_refused);
+	tcase_add_test(g, safe_and_null_arenas_have_no_marks);
+	tcase_add_test(g, mark_without_memory_fails);
+	tcase_add_test(g, rewind_gives_blocks_back_to_the_arena);
+	tcase_add_test(g, rewind_over_large_and_resized_pieces);
+	tcase_add_test(g, rewind_of_a_resize_across_the_mark);
+	tcase_add_test(g, rewind_in_a_callers_buffer);
+	tcase_add_test(g, random_marks_and_rewinds_keep_every_byte);
+	tcase_add_test(g, scope_ends_what_was_allocated_in_it);
+
+	g = kvt_group(s, "defers");
+	tcase_add_test(g, defers_run_last_in_first_out);
+	tcase_add_test(g, rewind_runs_the_defers_made_since);
+	tcase_add_test(g, memory_is_alive_when_its_defer_runs);
+	tcase_add_test(g, defers_may_allocate);
+	tcase_add_test(g, defer_made_in_a_defer_runs_next);
+	tcase_add_test(g, defer_without_a_function_is_refused);
+	tcase_add_test(g, defer_without_memory_fails_and_never_runs);
+	return kvt_run(s, 100000);
+}
