@@ -24,9 +24,10 @@ extern "C" {
 #define KV_ARENA_LIKELY(x) __builtin_expect(!!(x), 1)
 
 /* One tally per power of two: index i counts 2^(i-1) < size <= 2^i, the number
- * of allocations above bit 40 and their bytes below. A window shows at most
- * 2 MiB, so neither half can overflow before the slow path folds them. */
-#define KV_ARENA_TALLIES 22
+ * of allocations from bit 40 up and their bytes below. A counted window shows at
+ * most 32 KiB: no larger size reaches a tally here, and the slow path folds them
+ * long before either half overflows. */
+#define KV_ARENA_TALLIES 16
 #define KV_ARENA_TALLY_ONE ((uint64_t)1 << 40)
 
 /* What a thread bumps through: the free part of a window into a block.

@@ -1,0 +1,291 @@
+/* alloc.c [7] -- allocation: arguments checked, then down
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "alloc.h"
+#include "oom.h"
+#include "shard.h"
+#include "size.h"
+#include "watch.h"
+
+#include <string.h>
+
+static void *
+invalid(void)
+{
+	errno = EINVAL;
+	return NULL;
+}
+
+static void *
+try_once(struct kva_arena *a, size_t size, size_t alignment)
+{
+	struct kva_shard *s;
+
+	if (!a->team)
+		return kva_arena_alloc(a, size, alignment);
+	s = kva_shard_mine(a);
+	return s ? kva_shard_alloc(s, size, alignment) : NULL;
+}
+
+void *
+kva_alloc(struct kva_arena *a, size_t size, size_t alignment)
+{
+	void *p;
+
+	do
+		p = try_once(a, size, alignment);
+	while (!p && kva_oom_retry(a, size));
+	return p;
+}
+
+KVA_PUBLIC void *
+kv_arena_alloc_slow(kv_arena_t *arena, size_t size)
+{
+	if (!arena || size == 0)
+		return invalid();
+	return kva_alloc(kva_arena_of(arena), size, KV_ARENA_ALIGNMENT);
+}
+
+/* The linkable twins of the inline functions. */
+KVA_PUBLIC void *
+kv_arena_alloc(kv_arena_t *arena, size_t size)
+{
+	return kv_arena_alloc_slow(arena, size);
+}
+
+static struct kva_arena *
+arena_of_local(struct kv_arena_bump *b)
+{
+	if (b->key & KV_ARENA_KEY_SHARED)
+		return kva_container(b, struct kva_shard, window.bump)->arena;
+	return kva_container(b, struct kva_arena, front.window.bump);
+}
+
+KVA_PUBLIC void *
+kv_arena_local_slow(struct kv_arena_bump *local, size_t size)
+{
+	if (!local || size == 0)
+		return invalid();
+	return kva_alloc(arena_of_local(local), size, KV_ARENA_ALIGNMENT);
+}
+
+KVA_PUBLIC void *
+kv_arena_local_alloc(kv_arena_local_t *local, size_t size)
+{
+	return kv_arena_local_slow(local, size);
+}
+
+KVA_PUBLIC kv_arena_local_t *
+kv_arena_local(kv_arena_t *arena)
+{
+	struct kva_arena *a = kva_arena_of(arena);
+	struct kva_shard *s;
+
+	if (!a)
+		return invalid();
+	if (!a->team)
+		return &a->front.window.bump;
+	s = kva_shard_mine(a);
+	return s ? &s->window.bump : NULL;
+}
+
+/* 1 2 4 8 16 32 64 larger */
+static unsigned
+alignment_index(size_t alignment)
+{
+	unsigned i = (unsigned)__builtin_ctzll(alignment);
+
+	return i < 7 ? i : 7;
+}
+
+KVA_PUBLIC void *
+kv_arena_alloc_aligned(kv_arena_t *arena, size_t size, size_t alignment)
+{
+	struct kva_arena *a = kva_arena_of(arena);
+	void *p;
+
+	if (!a || size == 0 || !kva_is_power_of_two(alignment))
+		return invalid();
+	p = kva_alloc(a, size, alignment);
+	if (p && a->front.window.bump.key & KV_ARENA_KEY_COUNTED)
+		kva_add_relaxed(&a->tolls->alignments[alignment_index(alignment)], 1);
+	return p;
+}
+
+KVA_PUBLIC void *
+kv_arena_array(kv_arena_t *arena, size_t n, size_t size, size_t alignment)
+{
+	size_t bytes;
+
+	if (!arena || n == 0 || size == 0 || !kva_is_power_of_two(alignment))
+		return invalid();
+	if (!kva_multiply(n, size, &bytes)) {
+		errno = EOVERFLOW;
+		return NULL;
+	}
+	if (alignment < KV_ARENA_ALIGNMENT)
+		alignment = KV_ARENA_ALIGNMENT;
+	return kva_alloc(kva_arena_of(arena), bytes, alignment);
+}
+
+KVA_PUBLIC void *
+kv_arena_calloc(kv_arena_t *arena, size_t n, size_t size)
+{
+	size_t bytes;
+	void *p;
+
+	if (!arena || n == 0 || size == 0)
+		return invalid();
+	if (!kva_multiply(n, size, &bytes)) {
+		errno = EOVERFLOW;
+		return NULL;
+	}
+	p = kva_alloc(kva_arena_of(arena), bytes, KV_ARENA_ALIGNMENT);
+	if (p && !kva_arena_of(arena)->setup.zero)
+		memset(p, 0, bytes);
+	return p;
+}
+
+/* ---- Realloc -------------------------------------------------------------------- */
+
+static struct kva_window *
+window_of_caller(struct kva_arena *a)
+{
+	struct kva_shard *s;
+
+	if (!a->team)
+		return &a->front.window;
+	s = kva_shard_find(a);
+	return s ? &s->window : NULL;
+}
+
+static void
+fold_if_due(struct kva_arena *a, struct kva_window *w)
+{
+	if (!kva_window_is_due(w))
+		return;
+	if (a->team)
+		kva_team_lock(a);
+	kva_arena_fold(a, w);
+	if (a->team)
+		kva_team_unlock(a);
+}
+
+static bool
+resize_in_place(struct kva_arena *a, void *p, size_t old_size, size_t new_size)
+{
+	struct kva_window *w = window_of_caller(a);
+
+	if (!w || new_size > KVA_SIZE_LIMIT || old_size > KVA_SIZE_LIMIT)
+		return false;
+	fold_if_due(a, w);
+	if (a->setup.zero && new_size < old_size && kva_window_is_last(w, p, old_size))
+		memset((char *)p + new_size, 0, old_size - new_size);
+	return kva_window_resize(w, p, old_size, new_size);
+}
+
+static void
+abandon(struct kva_arena *a, size_t bytes)
+{
+	kva_add_relaxed(&a->bytes.abandoned, bytes);
+}
+
+KVA_PUBLIC void *
+kv_arena_realloc(kv_arena_t *arena, void *ptr, size_t old_size, size_t new_size)
+{
+	struct kva_arena *a = kva_arena_of(arena);
+	void *p;
+
+	if (!a || (ptr && old_size == 0) || (!ptr && new_size == 0))
+		return invalid();
+	if (!ptr)
+		return kva_alloc(a, new_size, KV_ARENA_ALIGNMENT);
+	if (a->sealed) {
+		errno = EPERM;
+		return NULL;
+	}
+	if (resize_in_place(a, ptr, old_size, new_size)) {
+		errno = 0;
+		return new_size ? ptr : NULL;
+	}
+	if (new_size <= old_size) {
+		abandon(a, old_size - new_size);
+		errno = 0;
+		return new_size ? ptr : NULL;
+	}
+	p = kva_alloc(a, new_size, KV_ARENA_ALIGNMENT);
+	if (!p)
+		return NULL;
+	memcpy(p, ptr, old_size);
+	kva_watch_forbid(ptr, old_size);
+	abandon(a, old_size);
+	return p;
+}
+
+void *
+kva_alloc_record(struct kva_arena *a, size_t size)
+{
+	void *p = kva_alloc(a, size, KV_ARENA_ALIGNMENT);
+
+	if (p)
+		kva_window_untally(window_of_caller(a), size);
+	return p;
+}
+
+/* ---- Reserve ---------------------------------------------------------------------- */
+
+static int
+make_fit(struct kva_arena *a, size_t n)
+{
+	struct kva_front *f = &a->front;
+	struct kva_shard *s;
+	struct kva_block *b;
+
+	if (a->team) {
+		s = kva_shard_mine(a);
+		return s ? kva_shard_reserve(s, n) : -1;
+	}
+	if (kva_arena_prepare(a) != 0)
+		return -1;
+	if (kva_arena_make_room(a, f, n, KV_ARENA_ALIGNMENT))
+		return 0;
+	b = kva_arena_fetch(a, n, KV_ARENA_ALIGNMENT, false);
+	if (!b)
+		return -1;
+	kva_arena_install(a, f, b);
+	return 0;
+}
+
+/* Whole pages are populated; those at the ends belong to the same mapping. */
+static int
+prefault(const struct kva_window *w, size_t n)
+{
+	size_t page = kva_os.page();
+	char *from = w->bump.cur - ((uintptr_t)w->bump.cur & (page - 1));
+	char *to = w->bump.cur + n + kva_padding((uintptr_t)(w->bump.cur + n), page);
+
+	return kva_os.populate(from, (size_t)(to - from));
+}
+
+KVA_PUBLIC int
+kv_arena_reserve(kv_arena_t *arena, size_t n, bool with_prefault)
+{
+	struct kva_arena *a = kva_arena_of(arena);
+	int result;
+
+	if (!a || n == 0) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (a->sealed) {
+		errno = EPERM;
+		return -1;
+	}
+	do
+		result = make_fit(a, n);
+	while (result != 0 && kva_oom_retry(a, n));
+	if (result != 0 || !with_prefault)
+		return result;
+	return prefault(window_of_caller(a), n);
+}

@@ -1,0 +1,658 @@
+/* cache.c [3] -- blocks kept for reuse
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Blocks of 4 KiB to 1 MiB are cut from segments, each segment serving one class;
+ * blocks of 2 MiB are segments, larger ones several in a row. A block that comes
+ * back goes to the front of its class's warm list, and the next of that class and
+ * place is taken from the front: the warmest first. A slot of a segment that was
+ * emptied, or never used, is cold: it has no descriptor, only a bit.
+ *
+ *	pool:	warm[class]  block - block - block	front: put and taken here
+ *						  ^	back: trimmed from here
+ *		part[class]  segment - segment		those with a cold slot
+ *
+ * One pool per place and kind of page, as blocks of two must not mix.
+ *
+ * What is kept follows demand. low_water is the least that lay in the cache
+ * during an epoch: nobody wanted those bytes, so half of them are given back when
+ * it ends. A loop that empties its cache each time round keeps all of it; a burst
+ * is forgotten within a few epochs. max_bytes bounds the rest.
+ *
+ *   C1  cached is the sum of the capacities in all warm lists.
+ *   C2  a segment's live counts its blocks that are in use, warm those in a warm
+ *       list; live + warm + bits in cold = slots.
+ *   C3  a segment is in part[class] exactly if it has a cold slot.
+ *   C4  a segment with live + warm = 0 does not exist: it is unmapped or kept
+ *       warm as a block of its own.
+ * kva_cache_check() asserts C1 to C3.
+ *
+ * One mutex guards everything but the list of caches. A lock-free list was not
+ * taken: a put and a take happen once per block of 64 KiB and more, and cost less
+ * than the block's first cache miss.
+ */
+#include "cache.h"
+#include "size.h"
+#include "watch.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#define EPOCH_PUTS 256			/* look at the clock this often */
+#define EPOCH_MS 500			/* an epoch lasts at least this long */
+#define QUARANTINE ((size_t)16 << 20)	/* under a checker, see take_warm */
+#define MIN_CACHE ((size_t)64 << 20)	/* default bound: an eighth of the */
+#define MAX_CACHE ((size_t)1 << 30)	/* machine's memory, within these */
+#define SLOT_WORDS (KVA_SEGMENT_SIZE / KVA_SMALLEST_BLOCK / 64)
+#define POOLS (2 * KVA_PLACES)
+
+struct kva_segment {
+	struct kva_segment *next, *prev;	/* in part[class] */
+	struct kva_block *memory;		/* all of it */
+	unsigned class;
+	unsigned slots, live, warm;
+	uint64_t cold[SLOT_WORDS];		/* bit set: slot is cold */
+};
+
+struct list {
+	struct kva_block *front, *back;
+};
+
+struct pool {
+	struct list warm[KVA_CLASSES];
+	struct kva_segment *part[KVA_CLASS_SEGMENT];
+};
+
+struct kv_arena_cache {
+	pthread_mutex_t lock;
+	struct pool *pools[POOLS];	/* made on first use, kept */
+	size_t max_bytes;		/* 0: not yet known */
+	size_t cached;			/* bytes in warm lists */
+	size_t low_water;		/* least of these in this epoch */
+	size_t held;			/* bytes mapped and not yet unmapped */
+	uint64_t returned;		/* bytes unmapped or emptied */
+	uint64_t takes, hits, puts;
+	uint64_t epoch_ms;		/* when this epoch began */
+	unsigned users;			/* arenas */
+
+	kv_arena_cache_t *next;		/* list of caches, under caches_lock */
+};
+
+static kv_arena_cache_t process_cache = { .lock = PTHREAD_MUTEX_INITIALIZER };
+static pthread_mutex_t caches_lock = PTHREAD_MUTEX_INITIALIZER;
+static kv_arena_cache_t *caches = &process_cache;
+
+/* ---- Lists ------------------------------------------------------------------ */
+
+static void
+push_front(struct list *l, struct kva_block *b)
+{
+	b->prev = NULL;
+	b->next = l->front;
+	if (l->front)
+		l->front->prev = b;
+	else
+		l->back = b;
+	l->front = b;
+}
+
+static void
+unlink_block(struct list *l, struct kva_block *b)
+{
+	if (b->prev)
+		b->prev->next = b->next;
+	else
+		l->front = b->next;
+	if (b->next)
+		b->next->prev = b->prev;
+	else
+		l->back = b->prev;
+	b->next = b->prev = NULL;
+}
+
+static void
+link_part(struct pool *p, struct kva_segment *s)
+{
+	s->prev = NULL;
+	s->next = p->part[s->class];
+	if (s->next)
+		s->next->prev = s;
+	p->part[s->class] = s;
+}
+
+static void
+unlink_part(struct pool *p, struct kva_segment *s)
+{
+	if (s->prev)
+		s->prev->next = s->next;
+	else
+		p->part[s->class] = s->next;
+	if (s->next)
+		s->next->prev = s->prev;
+}
+
+/* ---- Classes and pools ------------------------------------------------------- */
+
+static unsigned
+class_of(size_t capacity)
+{
+	if (capacity > KVA_SEGMENT_SIZE)
+		return KVA_CLASS_LARGE;
+	if (capacity <= KVA_SMALLEST_BLOCK)
+		return 0;
+	return kva_bucket(capacity, 63) - kva_bucket(KVA_SMALLEST_BLOCK, 63);
+}
+
+size_t
+kva_cache_capacity(size_t size)
+{
+	if (size > KVA_SEGMENT_SIZE)
+		return kva_round_up(size, KVA_SEGMENT_SIZE);
+	return KVA_SMALLEST_BLOCK << class_of(size);
+}
+
+static unsigned
+pool_index(kva_place_t place, bool small_pages)
+{
+	return 2u * place + small_pages;
+}
+
+/* The pool of a place, or NULL: no memory for it. */
+static struct pool *
+pool_of(kv_arena_cache_t *c, kva_place_t place, bool small_pages)
+{
+	struct pool **p = &c->pools[pool_index(place, small_pages)];
+
+	if (!*p) {
+		*p = kva_os.alloc(sizeof **p, sizeof(void *));
+		if (*p)
+			memset(*p, 0, sizeof **p);
+	}
+	return *p;
+}
+
+/* Blocks of a segment remember the kind of page of their pool, not of the memory:
+ * segments that are cut never have huge pages asked for them. */
+static struct pool *
+pool_of_block(kv_arena_cache_t *c, const struct kva_block *b)
+{
+	return c->pools[pool_index(b->place, !b->huge)];
+}
+
+/* ---- Segments ------------------------------------------------------------------ */
+
+static struct kva_segment *
+segment_create(struct kva_block *memory, unsigned class)
+{
+	struct kva_segment *s = kva_os.alloc(sizeof *s, sizeof(void *));
+
+	if (!s)
+		return NULL;
+	memset(s, 0, sizeof *s);
+	s->memory = memory;
+	s->class = class;
+	s->slots = (unsigned)(memory->capacity / (KVA_SMALLEST_BLOCK << class));
+	for (unsigned i = 0; i < s->slots; i++)
+		s->cold[i / 64] |= (uint64_t)1 << i % 64;
+	return s;
+}
+
+/* Make a block of the lowest cold slot, or NULL. Low first: the memory in use
+ * stays together, and what lies above may never be touched. */
+static struct kva_block *
+cut(struct pool *p, struct kva_segment *s)
+{
+	size_t size = KVA_SMALLEST_BLOCK << s->class;
+	struct kva_block *b = kva_source_describe(NULL, size);
+	unsigned word = 0, bit;
+
+	if (!b)
+		return NULL;
+	while (s->cold[word] == 0)
+		word++;
+	bit = (unsigned)__builtin_ctzll(s->cold[word]);
+	s->cold[word] &= s->cold[word] - 1;
+	s->live++;
+	b->base = s->memory->base + (word * 64 + bit) * size;
+	b->segment = s;
+	b->place = s->memory->place;
+	b->huge = s->memory->huge;
+	b->misplaced = s->memory->misplaced;
+	b->dirty = s->memory->dirty;
+	if (s->live + s->warm == s->slots)
+		unlink_part(p, s);
+	return b;
+}
+
+/* Turn a block that is in nobody's hands into a cold slot. True: nothing of the
+ * segment is used any more, and it is no longer in the pool. */
+static bool
+make_cold(struct pool *p, struct kva_block *b)
+{
+	struct kva_segment *s = b->segment;
+	unsigned slot = (unsigned)((size_t)(b->base - s->memory->base) / b->capacity);
+
+	if (s->live + s->warm == s->slots - 1)
+		link_part(p, s);
+	s->cold[slot / 64] |= (uint64_t)1 << slot % 64;
+	if (s->live + s->warm > 0)
+		return false;
+	unlink_part(p, s);
+	return true;
+}
+
+/* ---- Giving back ---------------------------------------------------------------- */
+
+/* Blocks to be given back are gathered under the lock and go after it. A cut block
+ * is emptied under it, though: its slot must not be taken before that. */
+static size_t
+release(kv_arena_cache_t *c, struct kva_block *b, struct list *gone)
+{
+	struct kva_segment *s = b->segment;
+	size_t size = b->capacity;
+
+	if (!s) {
+		c->held -= size;
+		push_front(gone, b);
+	} else if (make_cold(pool_of_block(c, b), b)) {
+		c->held -= s->memory->capacity;
+		push_front(gone, s->memory);
+		kva_os.free(s);
+		kva_source_forget(b);
+	} else {
+		if (kva_os.discard(b->base, size) != 0)
+			s->memory->dirty = true;
+		kva_source_forget(b);
+	}
+	c->returned += size;
+	return size;
+}
+
+static void
+give_back(struct list *gone)
+{
+	struct kva_block *b;
+
+	while ((b = gone->front) != NULL) {
+		unlink_block(gone, b);
+		kva_source_unmap(b);
+	}
+}
+
+/* Release the coldest blocks, largest class first, until at most keep bytes are
+ * cached. Large ones first: one call each gives back most. */
+static size_t
+trim_locked(kv_arena_cache_t *c, size_t keep, struct list *gone)
+{
+	size_t before = c->cached;
+
+	for (unsigned class = KVA_CLASSES; class-- > 0 && c->cached > keep; )
+		for (unsigned i = 0; i < POOLS && c->cached > keep; i++) {
+			struct list *l = c->pools[i] ? &c->pools[i]->warm[class] : NULL;
+
+			while (l && l->back && c->cached > keep) {
+				struct kva_block *b = l->back;
+
+				unlink_block(l, b);
+				c->cached -= b->capacity;
+				if (b->segment)
+					b->segment->warm--;
+				release(c, b, gone);
+			}
+		}
+	if (c->low_water > c->cached)
+		c->low_water = c->cached;
+	return before - c->cached;
+}
+
+static size_t
+default_bound(void)
+{
+	uint64_t eighth = kva_os.memory() / 8;
+
+	if (eighth < MIN_CACHE)
+		return MIN_CACHE;
+	return eighth > MAX_CACHE ? MAX_CACHE : (size_t)eighth;
+}
+
+/* What the demand of the epoch that may be ending lets us keep. */
+static size_t
+allowed_now(kv_arena_cache_t *c)
+{
+	size_t keep = c->max_bytes;
+	uint64_t now;
+
+	if (++c->puts % EPOCH_PUTS != 0)
+		return keep;
+	now = kva_os.now_ms();
+	if (now - c->epoch_ms < EPOCH_MS)
+		return keep;
+	if (c->low_water > 0 && c->cached - c->low_water / 2 < keep)
+		keep = c->cached - (c->low_water + 1) / 2;
+	c->epoch_ms = now;
+	c->low_water = c->cached;
+	return keep;
+}
+
+/* ---- Take and put ----------------------------------------------------------------- */
+
+/* The first warm block that fits. In the class of large blocks one up to twice the
+ * wanted capacity fits; in the others all are alike. A checker would not see a use
+ * after the end if the block were handed out again at once, so under one blocks
+ * rest, and the one that rested longest is taken. */
+static struct kva_block *
+take_warm(kv_arena_cache_t *c, struct pool *p, unsigned class, size_t capacity)
+{
+	struct list *l = &p->warm[class];
+	struct kva_block *b = l->front;
+
+	if (kva_unlikely(kva_watch_on()))
+		b = c->cached > QUARANTINE ? l->back : NULL;
+	if (class == KVA_CLASS_LARGE)
+		while (b && (b->capacity < capacity || b->capacity / 2 > capacity))
+			b = b->next;
+	if (!b)
+		return NULL;
+	unlink_block(l, b);
+	c->cached -= b->capacity;
+	if (c->low_water > c->cached)
+		c->low_water = c->cached;
+	if (b->segment) {
+		b->segment->warm--;
+		b->segment->live++;
+	}
+	return b;
+}
+
+static struct kva_block *
+take_locked(kv_arena_cache_t *c, struct pool *p, unsigned class, size_t capacity)
+{
+	struct kva_block *b, *memory;
+	struct kva_segment *s;
+
+	b = take_warm(c, p, class, capacity);
+	if (b) {
+		c->hits++;
+		return b;
+	}
+	if (class >= KVA_CLASS_SEGMENT)
+		return NULL;
+	if (p->part[class])
+		return cut(p, p->part[class]);
+
+	memory = take_warm(c, p, KVA_CLASS_SEGMENT, KVA_SEGMENT_SIZE);
+	if (!memory)
+		return NULL;
+	s = segment_create(memory, class);
+	if (s) {
+		link_part(p, s);
+		b = cut(p, s);
+		if (b)
+			return b;
+		unlink_part(p, s);
+		kva_os.free(s);
+	}
+	push_front(&p->warm[KVA_CLASS_SEGMENT], memory);
+	c->cached += memory->capacity;
+	return NULL;
+}
+
+/* Fresh memory, asked for without the lock. Segments that will be cut get small
+ * pages, so that an arena of a few KiB does not cost a huge one. */
+static struct kva_block *
+take_fresh(kv_arena_cache_t *c, const struct kva_want *want, unsigned class,
+	size_t capacity)
+{
+	bool is_cut = class < KVA_CLASS_SEGMENT;
+	size_t size = is_cut ? KVA_SEGMENT_SIZE : capacity;
+	struct kva_block *b, *memory;
+	struct kva_segment *s = NULL;
+	struct pool *p;
+
+	memory = kva_source_map(size, want->place, !want->small_pages && !is_cut);
+	if (!memory)
+		return NULL;
+	memory->huge = !want->small_pages;	/* from here on it names the pool */
+	if (is_cut) {
+		s = segment_create(memory, class);
+		if (!s) {
+			kva_source_unmap(memory);
+			errno = ENOMEM;
+			return NULL;
+		}
+	}
+	pthread_mutex_lock(&c->lock);
+	c->held += size;
+	b = memory;
+	if (is_cut) {
+		p = pool_of_block(c, memory);
+		link_part(p, s);
+		b = cut(p, s);
+		if (!b) {
+			unlink_part(p, s);
+			c->held -= size;
+		}
+	}
+	pthread_mutex_unlock(&c->lock);
+	if (!b) {
+		kva_os.free(s);
+		kva_source_unmap(memory);
+		errno = ENOMEM;
+	}
+	return b;
+}
+
+struct kva_block *
+kva_cache_take(kv_arena_cache_t *c, const struct kva_want *want)
+{
+	unsigned class = class_of(want->capacity);
+	size_t capacity = kva_cache_capacity(want->capacity);
+	struct kva_block *b = NULL;
+	struct pool *p;
+
+	pthread_mutex_lock(&c->lock);
+	c->takes++;
+	p = pool_of(c, want->place, want->small_pages);
+	if (p)
+		b = take_locked(c, p, class, capacity);
+	pthread_mutex_unlock(&c->lock);
+	if (b || !p)
+		return b;
+	return take_fresh(c, want, class, capacity);
+}
+
+void
+kva_cache_put(kv_arena_cache_t *c, struct kva_block *b)
+{
+	struct list gone = { NULL, NULL };
+	size_t keep;
+
+	kva_watch_forbid(b->base, b->capacity);
+	b->dirty = true;
+	pthread_mutex_lock(&c->lock);
+	if (b->segment) {
+		b->segment->live--;
+		b->segment->warm++;
+	}
+	push_front(&pool_of_block(c, b)->warm[class_of(b->capacity)], b);
+	c->cached += b->capacity;
+	if (c->max_bytes == 0)
+		c->max_bytes = default_bound();
+	keep = allowed_now(c);
+	if (c->cached > keep)
+		trim_locked(c, keep, &gone);
+	pthread_mutex_unlock(&c->lock);
+	give_back(&gone);
+}
+
+void
+kva_cache_discard(kv_arena_cache_t *c, struct kva_block *b)
+{
+	struct list gone = { NULL, NULL };
+
+	kva_watch_forbid(b->base, b->capacity);
+	pthread_mutex_lock(&c->lock);
+	if (b->segment)
+		b->segment->live--;
+	release(c, b, &gone);
+	pthread_mutex_unlock(&c->lock);
+	give_back(&gone);
+}
+
+/* ---- Users --------------------------------------------------------------------------- */
+
+kv_arena_cache_t *
+kva_cache_join(kv_arena_cache_t *c)
+{
+	c = c ? c : &process_cache;
+	pthread_mutex_lock(&c->lock);
+	c->users++;
+	pthread_mutex_unlock(&c->lock);
+	return c;
+}
+
+void
+kva_cache_leave(kv_arena_cache_t *c)
+{
+	pthread_mutex_lock(&c->lock);
+	c->users--;
+	pthread_mutex_unlock(&c->lock);
+}
+
+KVA_PUBLIC kv_arena_cache_t *
+kv_arena_cache_create(size_t max_bytes)
+{
+	kv_arena_cache_t *c = kva_os.alloc(sizeof *c, sizeof(void *));
+
+	if (!c)
+		return NULL;
+	memset(c, 0, sizeof *c);
+	pthread_mutex_init(&c->lock, NULL);
+	c->max_bytes = max_bytes ? max_bytes : 1;	/* 0 would mean the default */
+	c->epoch_ms = kva_os.now_ms();
+	pthread_mutex_lock(&caches_lock);
+	c->next = caches;
+	caches = c;
+	pthread_mutex_unlock(&caches_lock);
+	return c;
+}
+
+static void
+unlink_cache(kv_arena_cache_t *c)
+{
+	kv_arena_cache_t **link = &caches;
+
+	pthread_mutex_lock(&caches_lock);
+	while (*link != c)
+		link = &(*link)->next;
+	*link = c->next;
+	pthread_mutex_unlock(&caches_lock);
+}
+
+KVA_PUBLIC int
+kv_arena_cache_destroy(kv_arena_cache_t *c)
+{
+	bool is_used;
+
+	if (!c)
+		return 0;
+	pthread_mutex_lock(&c->lock);
+	is_used = c->users > 0;
+	pthread_mutex_unlock(&c->lock);
+	if (is_used) {
+		errno = EBUSY;
+		return -1;
+	}
+	kv_arena_cache_trim(c, 0);
+	unlink_cache(c);
+	for (unsigned i = 0; i < POOLS; i++)
+		kva_os.free(c->pools[i]);
+	pthread_mutex_destroy(&c->lock);
+	kva_os.free(c);
+	return 0;
+}
+
+KVA_PUBLIC size_t
+kv_arena_cache_trim(kv_arena_cache_t *c, size_t keep_bytes)
+{
+	struct list gone = { NULL, NULL };
+	size_t trimmed;
+
+	c = c ? c : &process_cache;
+	pthread_mutex_lock(&c->lock);
+	trimmed = trim_locked(c, keep_bytes, &gone);
+	pthread_mutex_unlock(&c->lock);
+	give_back(&gone);
+	return trimmed;
+}
+
+KVA_PUBLIC int
+kv_arena_cache_get_stats(kv_arena_cache_t *c, kv_arena_cache_stats_t *stats)
+{
+	if (!stats) {
+		errno = EINVAL;
+		return -1;
+	}
+	c = c ? c : &process_cache;
+	pthread_mutex_lock(&c->lock);
+	*stats = (kv_arena_cache_stats_t){
+		.takes = c->takes,
+		.hits = c->hits,
+		.cached_bytes = c->cached,
+		.held_bytes = c->held,
+		.max_bytes = c->max_bytes ? c->max_bytes : default_bound(),
+		.returned_bytes = c->returned,
+	};
+	pthread_mutex_unlock(&c->lock);
+	return 0;
+}
+
+void
+kva_cache_fork_before(void)
+{
+	pthread_mutex_lock(&caches_lock);
+	for (kv_arena_cache_t *c = caches; c; c = c->next)
+		pthread_mutex_lock(&c->lock);
+}
+
+void
+kva_cache_fork_after(void)
+{
+	for (kv_arena_cache_t *c = caches; c; c = c->next)
+		pthread_mutex_unlock(&c->lock);
+	pthread_mutex_unlock(&caches_lock);
+}
+
+static unsigned
+count_cold(const struct kva_segment *s)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < SLOT_WORDS; i++)
+		n += (unsigned)__builtin_popcountll(s->cold[i]);
+	return n;
+}
+
+void
+kva_cache_check(kv_arena_cache_t *c)
+{
+	size_t cached = 0;
+
+	c = c ? c : &process_cache;
+	pthread_mutex_lock(&c->lock);
+	for (unsigned i = 0; i < POOLS; i++)
+		for (unsigned class = 0; c->pools[i] && class < KVA_CLASSES; class++) {
+			struct pool *p = c->pools[i];
+
+			for (struct kva_block *b = p->warm[class].front; b; b = b->next)
+				cached += b->capacity;
+			if (class >= KVA_CLASS_SEGMENT)
+				continue;
+			for (struct kva_segment *s = p->part[class]; s; s = s->next) {
+				assert(count_cold(s) > 0);
+				assert(s->live + s->warm + count_cold(s) == s->slots);
+			}
+		}
+	assert(cached == c->cached);
+	pthread_mutex_unlock(&c->lock);
+}

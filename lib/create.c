@@ -1,0 +1,376 @@
+/* create.c [7] -- arenas begin, start over and end
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Memory is asked for first; nothing can fail after the arena is registered.
+ */
+#include "conf.h"
+#include "registry.h"
+#include "scope.h"
+#include "seal.h"
+#include "size.h"
+#include "watch.h"
+
+#include <string.h>
+
+/* What create has gathered, from the heap or from a buffer. */
+struct parts {
+	struct kva_arena *arena;
+	struct kva_extras *extras;
+	struct kva_front *fronts;
+	struct kva_team *team;
+	size_t header;			/* bytes of all of them */
+};
+
+static kv_arena_t *
+public(struct kva_arena *a)
+{
+	return (kv_arena_t *)(void *)a;
+}
+
+/* A piece of a buffer, or NULL when it is used up. */
+static void *
+carve(char **at, size_t *left, size_t size, size_t alignment)
+{
+	size_t pad = kva_padding((uintptr_t)*at, alignment);
+	char *p = *at + pad;
+
+	if (!kva_fits_after(*left, pad, size))
+		return NULL;
+	*at = p + size;
+	*left -= pad + size;
+	return p;
+}
+
+static uint64_t
+choose_key(const kv_arena_config_t *c)
+{
+	unsigned flags = c->enable_detailed_stats ? KV_ARENA_KEY_COUNTED : 0;
+
+	if (c->thread_mode == KV_ARENA_THREAD_SAFE)
+		return kva_registry_key(flags | KV_ARENA_KEY_SHARED);
+	return flags;
+}
+
+static void
+init_fronts(struct kva_arena *a, uint64_t key)
+{
+	for (unsigned i = 1; i < kva_arena_nfronts(a); i++)
+		kva_window_init(&kva_arena_front(a, (int)i)->window, key,
+			a->front.window.gap);
+}
+
+/* The last step of every create. -1: a limit of an ancestor refuses. */
+static int
+begin(const struct parts *p, const struct kva_setup *setup,
+	const struct kva_extras *extras, uint64_t key, kv_arena_cache_t *cache)
+{
+	struct kva_arena *a = p->arena;
+
+	a->setup = *setup;
+	if (p->extras)
+		*p->extras = *extras;
+	a->extras = p->extras;
+	a->fronts = p->fronts;
+	a->team = p->team;
+	if (kva_arena_init(a, key, p->header) != 0)
+		return -1;
+	init_fronts(a, key);
+	a->cache = kva_cache_join(cache);
+	kva_registry_add(a);
+	return 0;
+}
+
+static void
+free_parts(struct parts *p)
+{
+	if (p->team) {
+		p->arena->team = p->team;
+		kva_team_destroy(p->arena);
+	}
+	kva_os.free(p->fronts);
+	kva_os.free(p->extras);
+	kva_os.free(p->arena);
+}
+
+static void *
+gather(struct parts *p, size_t size, size_t alignment)
+{
+	void *part = kva_os.alloc(size, alignment);
+
+	if (part) {
+		memset(part, 0, size);
+		p->header += size;
+	}
+	return part;
+}
+
+static bool
+gather_all(struct parts *p, bool needs_extras, bool is_shared, bool is_local)
+{
+	unsigned others = (unsigned)kva_os.nodes() - 1;
+
+	p->arena = gather(p, sizeof *p->arena, sizeof(uint64_t));
+	if (!p->arena)
+		return false;
+	if (needs_extras && !(p->extras = gather(p, sizeof *p->extras, sizeof(void *))))
+		return false;
+	if (is_shared && !(p->team = kva_team_create()))
+		return false;
+	p->header += is_shared ? sizeof *p->team : 0;
+	if (is_shared && is_local && others > 0)
+		p->fronts = gather(p, others * sizeof *p->fronts, KVA_CACHE_LINE);
+	return !(is_shared && is_local && others > 0) || p->fronts;
+}
+
+static kv_arena_t *
+create(const kv_arena_config_t *config, struct kva_arena *parent)
+{
+	struct parts p = { NULL, NULL, NULL, NULL, 0 };
+	struct kva_setup setup;
+	struct kva_extras extras;
+	kv_arena_config_t c;
+	bool needs_extras;
+
+	kva_conf_start();
+	kva_registry_start();
+	c = kva_conf_with_environment(config);
+	if (kva_conf_read(&c, &setup, &extras, &needs_extras) != 0)
+		return NULL;
+	if (!gather_all(&p, needs_extras, c.thread_mode == KV_ARENA_THREAD_SAFE,
+			setup.local))
+		goto fail;
+	p.arena->parent = parent;
+	if (begin(&p, &setup, &extras, choose_key(&c), c.cache) != 0)
+		goto fail;
+	return public(p.arena);
+fail:
+	free_parts(&p);
+	errno = ENOMEM;
+	return NULL;
+}
+
+KVA_PUBLIC kv_arena_t *
+kv_arena_create_ex(const kv_arena_config_t *config)
+{
+	return create(config, NULL);
+}
+
+KVA_PUBLIC kv_arena_t *
+kv_arena_create(size_t block_size)
+{
+	kv_arena_config_t config = KV_ARENA_DEFAULT_CONFIG;
+
+	config.block_size = block_size;
+	return create(&config, NULL);
+}
+
+KVA_PUBLIC kv_arena_t *
+kv_arena_create_child(kv_arena_t *parent, const kv_arena_config_t *config)
+{
+	struct kva_arena *p = kva_arena_of(parent), *child;
+
+	if (!p) {
+		errno = EINVAL;
+		return NULL;
+	}
+	child = kva_arena_of(create(config, p));
+	if (!child)
+		return NULL;
+	kva_registry_lock();
+	child->sibling = p->children;
+	p->children = child;
+	kva_registry_unlock();
+	return public(child);
+}
+
+/* The rest of the buffer becomes the first block, whose descriptor and tolls lie
+ * in it too. */
+static int
+use_rest(struct kva_arena *a, struct kva_block *b, struct kva_tolls *tolls,
+	char *rest, size_t size)
+{
+	char *base = rest + kva_padding((uintptr_t)rest, 16);
+
+	size = kva_round_down(size - (size_t)(base - rest), KV_ARENA_ALIGNMENT);
+	*b = (struct kva_block){
+		.base = base, .capacity = size, .size = size,
+		.dirty = true, .borrowed = true,
+	};
+	if (!kva_arena_charge(a, sizeof *tolls + size + sizeof *b)) {
+		errno = ENOMEM;
+		return -1;
+	}
+	a->tolls = tolls;
+	kva_arena_add_header(a, sizeof *tolls);
+	kva_watch_forbid(base, size);
+	kva_arena_install(a, &a->front, b);
+	return 0;
+}
+
+static void end(struct kva_arena *a);
+
+KVA_PUBLIC kv_arena_t *
+kv_arena_create_in(void *buffer, size_t size, const kv_arena_config_t *config)
+{
+	struct parts p = { NULL, NULL, NULL, NULL, 0 };
+	struct kva_setup setup;
+	struct kva_extras extras;
+	struct kva_block *b;
+	struct kva_tolls *tolls;
+	kv_arena_config_t c;
+	char *at = buffer;
+	bool needs_extras;
+
+	kva_conf_start();
+	kva_registry_start();
+	c = kva_conf_with_environment(config);
+	if (!buffer) {
+		errno = EINVAL;
+		return NULL;
+	}
+	if (kva_conf_read(&c, &setup, &extras, &needs_extras) != 0)
+		return NULL;
+	setup.local = false;
+	p.arena = carve(&at, &size, sizeof *p.arena, 16);
+	p.extras = carve(&at, &size, sizeof *p.extras, 16);
+	tolls = carve(&at, &size, sizeof *tolls, 16);
+	b = carve(&at, &size, sizeof *b, 16);
+	if (!p.arena || !p.extras || !tolls || !b || size < 64) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	memset(buffer, 0, (size_t)(at - (char *)buffer));
+	if (c.thread_mode == KV_ARENA_THREAD_SAFE && !(p.team = kva_team_create()))
+		return NULL;
+	p.header = sizeof *p.arena + sizeof *p.extras + (p.team ? sizeof *p.team : 0);
+	p.arena->in_buffer = true;
+	if (begin(&p, &setup, &extras, choose_key(&c), c.cache) != 0)
+		goto fail;
+	if (use_rest(p.arena, b, tolls, at, size) == 0)
+		return public(p.arena);
+	end(p.arena);
+	errno = ENOMEM;
+	return NULL;
+fail:
+	if (p.team)
+		kva_team_destroy(p.arena);
+	errno = ENOMEM;
+	return NULL;
+}
+
+/* ---- End ------------------------------------------------------------------------ */
+
+static void
+leave_parent(struct kva_arena *a)
+{
+	struct kva_arena **link;
+
+	if (!a->parent)
+		return;
+	kva_registry_lock();
+	link = &a->parent->children;
+	while (*link && *link != a)
+		link = &(*link)->sibling;
+	if (*link)
+		*link = a->sibling;
+	kva_registry_unlock();
+}
+
+static void
+end_children(struct kva_arena *a)
+{
+	while (a->children)
+		end(a->children);
+}
+
+/* Children first: their memory may be what the parent's defers clean up after. */
+static void
+end(struct kva_arena *a)
+{
+	bool in_buffer = a->in_buffer;
+
+	kva_unseal(a);
+	end_children(a);
+	kva_scope_end(a);
+	leave_parent(a);
+	kva_registry_remove(a);
+	kva_arena_fini(a);
+	kva_cache_leave(a->cache);
+	if (a->team)
+		kva_team_destroy(a);
+	if (!in_buffer)
+		kva_os.free(a);
+}
+
+KVA_PUBLIC void
+kv_arena_destroy(kv_arena_t *arena)
+{
+	int error = errno;
+
+	if (arena)
+		end(kva_arena_of(arena));
+	errno = error;
+}
+
+KVA_PUBLIC void
+kv_arena_reset(kv_arena_t *arena)
+{
+	struct kva_arena *a = kva_arena_of(arena);
+
+	if (!a)
+		return;
+	kva_unseal(a);
+	end_children(a);
+	kva_scope_end(a);
+	if (a->team)
+		kva_team_reset(a);
+	kva_arena_reset(a);
+}
+
+static bool
+same_source(const struct kva_arena *a, const struct kva_arena *b)
+{
+	static const kv_arena_block_source_t none = { NULL, NULL, NULL };
+	const kv_arena_block_source_t *x = a->extras ? &a->extras->source : &none;
+	const kv_arena_block_source_t *y = b->extras ? &b->extras->source : &none;
+
+	return x->take == y->take && x->give == y->give && x->context == y->context &&
+		a->cache == b->cache;
+}
+
+KVA_PUBLIC int
+kv_arena_absorb(kv_arena_t *into, kv_arena_t *from)
+{
+	struct kva_arena *a = kva_arena_of(into), *b = kva_arena_of(from);
+
+	if (!a || !b || a == b || b->in_buffer || b->children || a->sealed ||
+	    b->sealed || !same_source(a, b)) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (b->team)
+		kva_team_reset(b);
+	if (kva_arena_absorb(a, b) != 0)
+		return -1;
+	kva_scope_absorb(a, b);
+	return 0;
+}
+
+KVA_PUBLIC size_t
+kv_arena_compact(kv_arena_t *arena)
+{
+	struct kva_arena *a = kva_arena_of(arena);
+	struct kva_block *gone;
+	size_t bytes;
+
+	if (!a || a->sealed)
+		return 0;
+	if (a->team)
+		kva_team_lock(a);
+	bytes = kva_arena_compact(a, &gone);
+	if (a->team)
+		kva_team_unlock(a);
+	kva_arena_give_back(a, gone);
+	return bytes;
+}

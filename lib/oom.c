@@ -1,0 +1,74 @@
+/* oom.c [6] -- what happens when memory cannot be had
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "oom.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define DEEPEST 32	/* ancestors that a path names */
+
+static const char *
+name_of(const struct kva_arena *a)
+{
+	return a->extras && a->extras->name[0] ? a->extras->name : "?";
+}
+
+int
+kva_oom_path(const struct kva_arena *a, char *buffer, size_t size)
+{
+	const struct kva_arena *line[DEEPEST];
+	unsigned n = 0;
+	size_t length = 0;
+
+	for (; a && n < DEEPEST; a = a->parent)
+		line[n++] = a;
+	while (n-- > 0) {
+		size_t room = length < size ? size - length : 0;
+
+		length += (size_t)snprintf(room ? buffer + length : NULL, room, "%s%s",
+			name_of(line[n]), n > 0 ? "/" : "");
+	}
+	return (int)length;
+}
+
+/* The first limit on the way up that has no room for this; 0: none of them. */
+static size_t
+limit_that_refuses(const struct kva_arena *a, size_t wanted)
+{
+	for (; a; a = a->parent) {
+		size_t limit = a->extras ? a->extras->memory_limit : 0;
+
+		if (limit && (wanted > limit || kva_load_relaxed(&a->charged) > limit - wanted))
+			return limit;
+	}
+	return 0;
+}
+
+bool
+kva_oom_retry(struct kva_arena *a, size_t wanted)
+{
+	const struct kva_extras *e = a->extras;
+	char path[256], message[400];
+	kv_arena_oom_t oom = { (kv_arena_t *)(void *)a, wanted, 0, message };
+	int error = errno;
+	bool again;
+
+	kva_add_relaxed(&a->failed, 1);
+	if (!e || !e->on_oom || error != ENOMEM)
+		return false;
+	oom.limit = limit_that_refuses(a, wanted);
+	kva_oom_path(a, path, sizeof path);
+	if (oom.limit)
+		snprintf(message, sizeof message,
+			"kvarena: %s: %zu bytes refused by a limit of %zu, %zu held",
+			path, wanted, oom.limit, kva_load_relaxed(&a->charged));
+	else
+		snprintf(message, sizeof message,
+			"kvarena: %s: no memory for %zu bytes, %zu held",
+			path, wanted, kva_load_relaxed(&a->charged));
+	again = e->on_oom(e->on_oom_context, &oom);
+	errno = error;
+	return again;
+}

@@ -1,0 +1,155 @@
+/* os_posix.c [1] -- the part of the contract that POSIX serves
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "os.h"
+#include "atomic.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef MAP_ANONYMOUS
+#define MAP_ANONYMOUS MAP_ANON
+#endif
+
+#ifdef CLOCK_MONOTONIC_COARSE
+#define CLOCK CLOCK_MONOTONIC_COARSE	/* reads a word; the others a counter */
+#else
+#define CLOCK CLOCK_MONOTONIC
+#endif
+
+void *
+kva_posix_alloc(size_t size, size_t alignment)
+{
+	void *p = NULL;
+
+	if (alignment <= 16)	/* what malloc promises, without padding */
+		p = malloc(size);
+	else if (posix_memalign(&p, alignment, size) != 0)
+		p = NULL;
+	if (!p)
+		errno = ENOMEM;
+	return p;
+}
+
+void
+kva_posix_free(void *p)
+{
+	free(p);
+}
+
+static void *
+map_anywhere(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p != MAP_FAILED)
+		return p;
+	errno = ENOMEM;		/* EAGAIN and ENFILE mean no more to our caller */
+	return NULL;
+}
+
+/* Recent kernels align large mappings by themselves, so try the plain call. */
+void *
+kva_posix_map(size_t size, size_t alignment)
+{
+	char *p = map_anywhere(size);
+	size_t head, slack = alignment - kva_posix_page();
+
+	if (!p || ((uintptr_t)p & (alignment - 1)) == 0)
+		return p;
+	munmap(p, size);
+
+	p = map_anywhere(size + slack);
+	if (!p)
+		return NULL;
+	head = (size_t)(-(uintptr_t)p & (alignment - 1));
+	if (head)
+		munmap(p, head);
+	if (slack - head)
+		munmap(p + head + size, slack - head);
+	return p + head;
+}
+
+int
+kva_posix_unmap(void *p, size_t size)
+{
+	return munmap(p, size);
+}
+
+int
+kva_posix_protect(void *p, size_t size, enum kva_access access)
+{
+	static const int bits[] = {
+		[KVA_ACCESS_NONE] = PROT_NONE,
+		[KVA_ACCESS_READ] = PROT_READ,
+		[KVA_ACCESS_WRITE] = PROT_READ | PROT_WRITE,
+	};
+
+	return mprotect(p, size, bits[access]);
+}
+
+uint64_t
+kva_posix_now_ms(void)
+{
+	struct timespec t;
+
+	if (clock_gettime(CLOCK, &t) != 0)
+		return 0;
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static pthread_key_t exit_key;
+
+int
+kva_posix_exit_hook(void (*fn)(void *value))
+{
+	int error = pthread_key_create(&exit_key, fn);
+
+	errno = error;
+	return error ? -1 : 0;
+}
+
+int
+kva_posix_exit_value(void *value)
+{
+	int error = pthread_setspecific(exit_key, value);
+
+	errno = error;
+	return error ? -1 : 0;
+}
+
+int
+kva_posix_fork_hook(void (*before)(void), void (*parent)(void),
+	void (*child)(void))
+{
+	int error = pthread_atfork(before, parent, child);
+
+	errno = error;
+	return error ? -1 : 0;
+}
+
+size_t
+kva_posix_page(void)
+{
+	static size_t page;	/* racing threads store the same value */
+	size_t size = kva_load_relaxed(&page);
+
+	if (size == 0) {
+		size = (size_t)sysconf(_SC_PAGESIZE);
+		kva_store_relaxed(&page, size);
+	}
+	return size;
+}
+
+uint64_t
+kva_posix_memory(void)
+{
+	long pages = sysconf(_SC_PHYS_PAGES);
+
+	return pages > 0 ? (uint64_t)pages * kva_posix_page() : 0;
+}

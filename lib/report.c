@@ -1,0 +1,360 @@
+/* report.c [6] -- statistics for people and machines
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * One walk over the arenas, three ways of writing each. L1 is held meanwhile, so
+ * that none of them goes away.
+ */
+#include "report.h"
+#include "oom.h"
+#include "registry.h"
+#include "stats.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* A figure, by the names it has in the three formats. */
+struct figure {
+	const char *name;		/* JSON, and with a prefix Prometheus */
+	const char *label;		/* text */
+	const char *help;
+	size_t offset;			/* in kv_arena_stats_t, a uint64_t */
+	bool grows;			/* a counter, not a gauge */
+};
+
+#define FIGURE(field, label, help, grows) \
+	{ #field, label, help, offsetof(kv_arena_stats_t, field), grows }
+
+/* The parts of what is held: their sum is current_memory_usage. */
+static const struct figure parts[] = {
+	FIGURE(used_bytes, "used", "Live bytes as asked for", false),
+	FIGURE(padding_bytes, "padding", "Lost to rounding and alignment", false),
+	FIGURE(tail_bytes, "block tails", "Lost at the ends of blocks", false),
+	FIGURE(abandoned_bytes, "abandoned", "Old copies left by realloc", false),
+	FIGURE(free_bytes, "free", "Still to be handed out", false),
+	FIGURE(header_bytes, "headers", "Descriptors", false),
+};
+
+static const struct figure others[] = {
+	FIGURE(current_memory_usage, "held", "Bytes held now", false),
+	FIGURE(peak_memory_usage, "peak", "Most bytes held", false),
+	FIGURE(children_memory_usage, "children", "Bytes held by descendants", false),
+	FIGURE(total_allocations, "allocations", "Allocations served", true),
+	FIGURE(total_bytes_allocated, "bytes asked", "Bytes asked for", true),
+	FIGURE(total_bytes_wasted, "wasted", "Padding and block tails", false),
+	FIGURE(block_allocations, "blocks fresh", "Blocks that came fresh", true),
+	FIGURE(block_reuses, "blocks warm", "Blocks that came warm", true),
+	FIGURE(blocks_returned, "blocks back", "Blocks given back", true),
+	FIGURE(blocks, "blocks held", "Blocks held now", false),
+	FIGURE(large_allocations, "large", "Served by a block of their own", true),
+	FIGURE(failed_allocations, "failed", "Allocations that failed", true),
+	FIGURE(resets, "resets", "Resets", true),
+	FIGURE(shards, "shards", "Threads with a share", false),
+	FIGURE(shard_handovers, "handovers", "Shares of ended threads", true),
+	FIGURE(lock_waits, "lock waits", "Slow paths that waited", true),
+	FIGURE(numa_fallbacks, "misplaced", "Blocks not placed as asked", true),
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static uint64_t
+value_of(const struct figure *f, const kv_arena_stats_t *s)
+{
+	uint64_t value;
+
+	memcpy(&value, (const char *)s + f->offset, sizeof value);
+	return value;
+}
+
+/* One arena as it is being written. */
+struct entry {
+	char path[256];
+	kv_arena_stats_t stats;
+	kv_arena_numa_report_t numa;
+	bool has_numa;
+	bool is_shared;
+	uintptr_t id;			/* tells arenas of one name apart */
+	bool is_first;
+};
+
+typedef void writer(const struct entry *e, FILE *out);
+
+/* ---- Text ------------------------------------------------------------------------ */
+
+#define BAR 34
+
+/* 1536 as "1.5 KiB", in at most 9 characters. */
+static const char *
+human(uint64_t bytes, char text[16])
+{
+	static const char units[][4] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB" };
+	double n = (double)bytes;
+	unsigned u = 0;
+
+	for (; n >= 1000 && u < COUNT(units) - 1; u++)
+		n /= 1024;
+	snprintf(text, 16, u ? "%.1f %s" : "%.0f %s", n, units[u]);
+	return text;
+}
+
+static void
+write_bar(FILE *out, const char *label, uint64_t value, uint64_t whole,
+	const char *amount)
+{
+	double part = whole ? (double)value / (double)whole : 0;
+	int n = (int)(part * BAR + 0.5);
+
+	fprintf(out, "  %-14s %12s %5.1f %%  %.*s\n", label, amount, 100 * part,
+		n > BAR ? BAR : n, "##################################");
+}
+
+static void
+write_parts(const struct entry *e, FILE *out)
+{
+	char text[16];
+
+	for (size_t i = 0; i < COUNT(parts); i++) {
+		uint64_t value = value_of(&parts[i], &e->stats);
+
+		write_bar(out, parts[i].label, value, e->stats.current_memory_usage,
+			human(value, text));
+	}
+}
+
+static void
+write_sizes(const struct entry *e, FILE *out)
+{
+	uint64_t most = 0, n;
+	char range[32], amount[24];
+
+	for (unsigned i = 0; i < 16; i++)
+		most += e->stats.size_distribution[i];
+	if (most == 0)
+		return;
+	fprintf(out, "sizes, bytes         allocations\n");
+	for (unsigned i = 0; i < 16; i++) {
+		n = e->stats.size_distribution[i];
+		if (n == 0)
+			continue;
+		if (i == 15)
+			snprintf(range, sizeof range, "over 16384");
+		else if (i < 2)
+			snprintf(range, sizeof range, "%u", 1u << i);
+		else
+			snprintf(range, sizeof range, "%u..%u", (1u << (i - 1)) + 1, 1u << i);
+		snprintf(amount, sizeof amount, "%" PRIu64, n);
+		write_bar(out, range, n, most, amount);
+	}
+}
+
+static void
+write_numa(const struct entry *e, FILE *out)
+{
+	const kv_arena_numa_report_t *r = &e->numa;
+
+	if (!e->has_numa || r->nodes < 2)
+		return;
+	fprintf(out, "numa: %" PRIu64 " pages in place, %" PRIu64 " elsewhere, %"
+		PRIu64 " untouched%s\n", r->pages_wanted, r->pages_elsewhere,
+		r->pages_untouched, r->permitted ? "" : ", placing not permitted");
+}
+
+static void
+write_text(const struct entry *e, FILE *out)
+{
+	char held[16], peak[16], asked[16];
+
+	if (!e->is_first)
+		fputc('\n', out);
+	fprintf(out, "arena %.60s%s\n", e->path, e->is_shared ? " (shared)" : "");
+	fprintf(out, "held %s, peak %s; %" PRIu64 " allocations of %s\n",
+		human(e->stats.current_memory_usage, held),
+		human(e->stats.peak_memory_usage, peak), e->stats.total_allocations,
+		human(e->stats.total_bytes_allocated, asked));
+	fprintf(out, "where the bytes are\n");
+	write_parts(e, out);
+	write_sizes(e, out);
+	fprintf(out, "blocks: %" PRIu64 " held, %" PRIu64 " came fresh, %" PRIu64
+		" warm, %" PRIu64 " for one large allocation\n", e->stats.blocks,
+		e->stats.block_allocations, e->stats.block_reuses,
+		e->stats.large_allocations);
+	if (e->is_shared)
+		fprintf(out, "shards: %" PRIu64 ", %" PRIu64 " handed over, %" PRIu64
+			" lock waits\n", e->stats.shards, e->stats.shard_handovers,
+			e->stats.lock_waits);
+	write_numa(e, out);
+}
+
+/* ---- JSON -------------------------------------------------------------------------- */
+
+static void
+write_string(FILE *out, const char *s)
+{
+	fputc('"', out);
+	for (; *s; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if (c == '"' || c == '\\')
+			fprintf(out, "\\%c", c);
+		else if (c < 0x20 || c >= 0x7f)
+			fprintf(out, "\\u%04x", c);
+		else
+			fputc(c, out);
+	}
+	fputc('"', out);
+}
+
+static void
+write_json_figures(const struct figure *f, size_t n, const kv_arena_stats_t *s,
+	FILE *out)
+{
+	for (size_t i = 0; i < n; i++)
+		fprintf(out, ",\n   \"%s\": %" PRIu64, f[i].name, value_of(&f[i], s));
+}
+
+static void
+write_json_array(const char *name, const uint64_t *values, size_t n, FILE *out)
+{
+	fprintf(out, ",\n   \"%s\": [", name);
+	for (size_t i = 0; i < n; i++)
+		fprintf(out, "%s%" PRIu64, i ? ", " : "", values[i]);
+	fputc(']', out);
+}
+
+static void
+write_json_numa(const kv_arena_numa_report_t *r, FILE *out)
+{
+	fprintf(out, ",\n   \"numa\": {\"nodes\": %d, \"wanted_node\": %d, "
+		"\"permitted\": %s, \"last_errno\": %d, \"pages_wanted\": %" PRIu64
+		", \"pages_elsewhere\": %" PRIu64 ", \"pages_untouched\": %" PRIu64 "}",
+		r->nodes, r->wanted_node, r->permitted ? "true" : "false",
+		r->last_errno, r->pages_wanted, r->pages_elsewhere,
+		r->pages_untouched);
+}
+
+static void
+write_json(const struct entry *e, FILE *out)
+{
+	fprintf(out, "%s\n  {\"path\": ", e->is_first ? "" : ",");
+	write_string(out, e->path);
+	fprintf(out, ",\n   \"id\": %" PRIuPTR ",\n   \"shared\": %s", e->id,
+		e->is_shared ? "true" : "false");
+	write_json_figures(parts, COUNT(parts), &e->stats, out);
+	write_json_figures(others, COUNT(others), &e->stats, out);
+	write_json_array("size_distribution", e->stats.size_distribution, 16, out);
+	write_json_array("alignment_requests", e->stats.alignment_requests, 8, out);
+	if (e->has_numa)
+		write_json_numa(&e->numa, out);
+	fputc('}', out);
+}
+
+/* ---- Prometheus --------------------------------------------------------------------- */
+
+/* A label's value: the three characters that the format escapes, the rest as is
+ * where it is printable. */
+static void
+write_label(FILE *out, const char *s)
+{
+	for (; *s; s++) {
+		if (*s == '"' || *s == '\\')
+			fputc('\\', out);
+		fputc((unsigned char)*s < 0x20 || *s == 0x7f ? '_' : *s, out);
+	}
+}
+
+static void
+write_sample(const struct entry *e, const struct figure *f, FILE *out)
+{
+	fprintf(out, "kvarena_%s%s{arena=\"", f->name, f->grows ? "_total" : "");
+	write_label(out, e->path);
+	fprintf(out, "\",id=\"%" PRIuPTR "\"} %" PRIu64 "\n", e->id,
+		value_of(f, &e->stats));
+}
+
+/* ---- The walk -------------------------------------------------------------------------- */
+
+static void
+fill(struct entry *e, struct kva_arena *a)
+{
+	kva_oom_path(a, e->path, sizeof e->path);
+	kva_stats_read(a, &e->stats);
+	e->has_numa = kva_stats_numa(a, &e->numa) == 0;
+	e->is_shared = a->team != NULL;
+	e->id = (uintptr_t)a;
+}
+
+static void
+visit(struct kva_arena *a, struct entry *e, writer *write, FILE *out)
+{
+	fill(e, a);
+	write(e, out);
+	e->is_first = false;
+	for (struct kva_arena *c = a->children; c; c = c->sibling)
+		visit(c, e, write, out);
+}
+
+static void
+visit_all(struct kva_arena *a, writer *write, FILE *out)
+{
+	struct entry e = { .is_first = true };
+
+	if (a) {
+		visit(a, &e, write, out);
+		return;
+	}
+	for (a = kva_registry_first(); a; a = a->next)
+		if (!a->parent)
+			visit(a, &e, write, out);
+}
+
+/* All samples of one figure stand together in that format, so it walks once per
+ * figure. */
+static const struct figure *current;
+
+static void
+write_current(const struct entry *e, FILE *out)
+{
+	write_sample(e, current, out);
+}
+
+static void
+write_family(struct kva_arena *a, const struct figure *f, size_t n, FILE *out)
+{
+	for (size_t i = 0; i < n; i++) {
+		const char *suffix = f[i].grows ? "_total" : "";
+
+		fprintf(out, "# HELP kvarena_%s%s %s.\n# TYPE kvarena_%s%s %s\n",
+			f[i].name, suffix, f[i].help, f[i].name, suffix,
+			f[i].grows ? "counter" : "gauge");
+		current = &f[i];	/* under L1 */
+		visit_all(a, write_current, out);
+	}
+}
+
+int
+kva_report_write(struct kva_arena *a, FILE *out, kv_arena_report_format_t format)
+{
+	kva_registry_lock();
+	switch (format) {
+	case KV_ARENA_REPORT_JSON:
+		fprintf(out, "{\"kvarena\": \"%d.%d.%d\", \"arenas\": [",
+			KV_ARENA_VERSION_MAJOR, KV_ARENA_VERSION_MINOR,
+			KV_ARENA_VERSION_PATCH);
+		visit_all(a, write_json, out);
+		fprintf(out, "\n]}\n");
+		break;
+	case KV_ARENA_REPORT_PROMETHEUS:
+		write_family(a, parts, COUNT(parts), out);
+		write_family(a, others, COUNT(others), out);
+		break;
+	default:
+		visit_all(a, write_text, out);
+		break;
+	}
+	kva_registry_unlock();
+	if (ferror(out)) {
+		errno = EIO;
+		return -1;
+	}
+	return 0;
+}

@@ -1,0 +1,79 @@
+/* seal.c [6] -- arenas that can only be read
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The windows' visible ends are lowered too, so that an allocation from a sealed
+ * arena meets the slow path's refusal and not the processor's.
+ */
+#include "seal.h"
+#include "shard.h"
+#include "size.h"
+
+static bool
+has_whole_pages(const struct kva_block *list)
+{
+	size_t page = kva_os.page();
+
+	for (const struct kva_block *b = list; b; b = b->next)
+		if (kva_padding((uintptr_t)b->base, page) != 0 ||
+		    kva_padding(b->capacity, page) != 0)
+			return false;
+	return true;
+}
+
+static int
+protect(const struct kva_block *list, enum kva_access access)
+{
+	for (const struct kva_block *b = list; b; b = b->next)
+		if (kva_os.protect(b->base, b->capacity, access) != 0)
+			return -1;
+	return 0;
+}
+
+static void
+lower(struct kva_window *w, bool sealed)
+{
+	w->lowered = sealed || w->gap > 0;
+	kva_window_show(w);
+}
+
+static void
+lower_all(struct kva_arena *a, bool sealed)
+{
+	a->sealed = sealed;
+	for (unsigned i = 0; i < kva_arena_nfronts(a); i++)
+		lower(&kva_arena_front(a, (int)i)->window, sealed);
+	if (a->team)
+		for (struct kva_shard *s = a->team->shards; s; s = s->next)
+			lower(&s->window, sealed);
+}
+
+int
+kva_seal(struct kva_arena *a)
+{
+	int error;
+
+	if (!has_whole_pages(a->blocks)) {
+		errno = ENOTSUP;
+		return -1;
+	}
+	if (protect(a->blocks, KVA_ACCESS_READ) != 0) {
+		error = errno;
+		protect(a->blocks, KVA_ACCESS_WRITE);
+		errno = error;
+		return -1;
+	}
+	lower_all(a, true);
+	return 0;
+}
+
+int
+kva_unseal(struct kva_arena *a)
+{
+	if (!a->sealed)
+		return 0;
+	if (protect(a->blocks, KVA_ACCESS_WRITE) != 0)
+		return -1;
+	lower_all(a, false);
+	return 0;
+}

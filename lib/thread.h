@@ -1,0 +1,30 @@
+/* thread.h [5] -- what a thread knows of its shards
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * A thread keeps the shards it used lately in a small table, so that one which
+ * works on several arenas finds each without a lock. The table has no owner: a
+ * stale entry has a key that is never looked up again.
+ */
+#ifndef KVA_THREAD_H
+#define KVA_THREAD_H
+
+#include "shard.h"
+
+/* A number that no other thread has or had. */
+uint64_t kva_thread_token(void);
+
+/* The shard remembered under a key, or NULL; made the one the fast path sees. */
+struct kva_shard *kva_thread_recall(uint64_t key);
+void kva_thread_remember(uint64_t key, struct kva_shard *s);
+
+/* The list of the calling thread's shards, and its end. L1 is held. */
+struct kva_shard **kva_thread_shards(void);
+
+/* Have the shards handed back when the thread ends. */
+void kva_thread_watch_end(void);
+
+/* Forget everything: the thread ends, or is the only one after fork. */
+void kva_thread_forget(void);
+
+#endif

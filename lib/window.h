@@ -1,0 +1,113 @@
+/* window.h [4] -- the part of a block that one thread bumps through
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ *	| used .......... | free ............. | packed ....... | (free, above)
+ *	^ start           ^ cur       ^ end    ^ limit          ^ top
+ *
+ * Allocations aligned to 8 and more grow from start; those aligned to less are
+ * packed downwards from top, so that neither ever makes the other round. The fast
+ * path (kv_arena_inline.h) takes from cur up to end; end is limit rounded down, or
+ * lower where the slow path wants to be called.
+ *
+ *   W1  start <= cur <= limit <= top, and end <= limit.
+ *   W2  cur and end are multiples of KV_ARENA_ALIGNMENT.
+ *   W3  a counted window has end - cur <= 32 KiB, and shown below 2^27, so that
+ *       no tally overflows.
+ *   W4  one thread writes a window. cur, limit, tally and regrown may be read by
+ *       others meanwhile and are stored atomically; start, top and counts change
+ *       only while the arena's lock, if it has one, is held.
+ */
+#ifndef KVA_WINDOW_H
+#define KVA_WINDOW_H
+
+#include "atomic.h"
+#include "base.h"
+
+/* Counts that outlive windows: tallies unfolded; the last class is open-ended. */
+struct kva_counts {
+	uint64_t calls[KV_ARENA_TALLIES];
+	uint64_t bytes;
+};
+
+struct kva_window {
+	struct kv_arena_bump bump;	/* first: the fast path sees only this */
+	char *start;
+	char *limit;
+	char *top;
+	int64_t regrown;		/* bytes that realloc asked for in place */
+	uint64_t shown;			/* bytes shown since the last fold, and 8
+					 * for each call: no fewer than 8 a count */
+	uint16_t gap;			/* bytes kept free after each allocation */
+	bool lowered;			/* end = cur: every call comes to us */
+};
+
+/* Make it empty. key is the arena's; gap and lowered are set here and kept. */
+void kva_window_init(struct kva_window *w, uint64_t key, uint16_t gap);
+
+/* Look through at size bytes from start, or at nothing. */
+void kva_window_open(struct kva_window *w, char *start, size_t size);
+void kva_window_shut(struct kva_window *w);
+
+/* Move top by more bytes that follow it. Requires limit == top. */
+void kva_window_extend(struct kva_window *w, size_t more);
+
+/* Take size bytes off the front of what is free, as if they had never been seen;
+ * for shares of a shared arena. Requires them to fit. Returns where they are. */
+char *kva_window_cut(struct kva_window *w, size_t size);
+
+/* Set the visible end anew, after cur, limit or lowered changed. */
+void kva_window_show(struct kva_window *w);
+
+/* Count an allocation of size bytes that was served elsewhere. */
+void kva_window_tally(struct kva_window *w, size_t size);
+
+/* Uncount the allocation of size bytes just made: it is the library's own. */
+void kva_window_untally(struct kva_window *w, size_t size);
+
+/* Take size bytes at a power of two, counted; NULL: they do not fit. */
+void *kva_window_take(struct kva_window *w, size_t size, size_t alignment);
+
+/* Whether size bytes at alignment fit. */
+bool kva_window_fits(const struct kva_window *w, size_t size, size_t alignment);
+
+/* Whether p, of size bytes, was taken last. */
+bool kva_window_is_last(const struct kva_window *w, const void *p, size_t size);
+
+/* Resize in place what was taken last; false: it was not, or does not fit. */
+bool kva_window_resize(struct kva_window *w, void *p, size_t old_size,
+	size_t new_size);
+
+/* Add the tally to counts and clear it. counts may be NULL: then there is none. */
+void kva_window_fold(struct kva_window *w, struct kva_counts *counts);
+
+/* Add what the tally holds to sum and leave it; for readers. */
+void kva_window_count(const struct kva_window *w, struct kva_counts *sum);
+
+static inline size_t
+kva_window_room(const struct kva_window *w)
+{
+	return (size_t)(kva_load_relaxed(&w->limit) - kva_load_relaxed(&w->bump.cur));
+}
+
+static inline size_t
+kva_window_used(const struct kva_window *w)
+{
+	return (size_t)(w->top - w->start) - kva_window_room(w);
+}
+
+/* Whether the tally must be folded before more is taken: 2^23 counts are far from
+ * the 2^24 that it holds. */
+static inline bool
+kva_window_is_due(const struct kva_window *w)
+{
+	return w->shown >= (uint64_t)1 << 26;
+}
+
+static inline bool
+kva_window_has_packed(const struct kva_window *w)
+{
+	return w->limit != w->top;
+}
+
+#endif
