@@ -37,15 +37,10 @@ KV_PEER([TALLOC], [talloc (Debian: libtalloc-dev)],
 KV_PEER([OBSTACK], [obstack (part of glibc)],
   [AC_CHECK_HEADER([obstack.h],
      [AC_CHECK_FUNC([_obstack_newchunk], [kv_found=yes])])])
+# The headers are not packaged; the names are those of one generation of upb.
 AC_SUBST([UPB_LIBS])
 KV_PEER([UPB], [upb (Debian: libgrpc-dev)],
-  [kv_save_LIBS=$LIBS
-   AC_CHECK_HEADER([upb/upb.h],
-     [AC_SEARCH_LIBS([upb_Arena_Init], [upb],
-        [kv_found=yes UPB_LIBS=$ac_cv_search_upb_Arena_Init],
-        [AC_SEARCH_LIBS([upb_arena_init], [upb],
-           [kv_found=yes UPB_LIBS=$ac_cv_search_upb_arena_init])])])
-   LIBS=$kv_save_LIBS])
+  [AC_CHECK_LIB([upb], [_upb_Arena_SlowMalloc], [kv_found=yes UPB_LIBS=-lupb])])
 
 # The rest are C++.
 AC_SUBST([CXX17])
@@ -62,9 +57,11 @@ KV_PEER([PMR], [a C++17 compiler with <memory_resource>],
      AC_MSG_RESULT([$kv_found])
      CXXFLAGS=$kv_save_CXXFLAGS
      AC_LANG_POP([C++])])])
+# The lite library has the arena; the full one registers descriptors at each
+# start.
 KV_PEER([PROTOBUF], [protobuf (Debian: libprotobuf-dev)],
   [AS_IF([test "x$CXX17" != x],
-    [PKG_CHECK_MODULES([PROTOBUF], [protobuf], [kv_found=yes], [:])])])
+    [PKG_CHECK_MODULES([PROTOBUF], [protobuf-lite], [kv_found=yes], [:])])])
 
 AC_SUBST([LLVM_CFLAGS])
 AC_SUBST([LLVM_LIBS])
@@ -72,7 +69,9 @@ AC_CHECK_PROGS([LLVM_CONFIG], [llvm-config-14 llvm-config])
 KV_PEER([LLVM], [LLVM (Debian: llvm-14-dev)],
   [AS_IF([test "x$CXX17" != x && test -n "$LLVM_CONFIG"],
     [LLVM_CFLAGS="-isystem $($LLVM_CONFIG --includedir)"
-     LLVM_LIBS="$($LLVM_CONFIG --ldflags --libs support | tr '\n' ' ')"
+     # Static: a hundred megabytes to load would fill the heap first.
+     LLVM_LIBS="$($LLVM_CONFIG --link-static --ldflags --libs support |
+       tr '\n' ' ') -ltinfo"
      AC_LANG_PUSH([C++])
      kv_save_LIBS=$LIBS
      kv_save_CXXFLAGS=$CXXFLAGS
