@@ -1,0 +1,55 @@
+/* which.c -- --arena: what goes to arenas in a replay
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "config.h"
+
+#include "tool.h"
+#include "which.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void
+kvt_which_read(struct kvt_which *w, const char *argument)
+{
+	uint64_t n;
+
+	memset(w, 0, sizeof(*w));
+	if (strcmp(argument, "whole") == 0) {
+		w->what = KVT_WHOLE_RUN;
+	} else if (strcmp(argument, "advised") == 0) {
+		w->what = KVT_ADVISED;
+	} else if (kvt_read_size(argument, &n) && n > 0 && n < KVT_NO_GROUP) {
+		w->what = KVT_ONE_GROUP;
+		w->group = (uint32_t)n;
+	} else {
+		kvt_misuse("--arena: '%s' is not whole, advised or a group's "
+			"number", argument);
+	}
+	snprintf(w->label, sizeof(w->label), "%s%.10s",
+		w->what == KVT_ONE_GROUP ? "group " : "", argument);
+}
+
+bool
+kvt_which_plan(struct kvt_plan *plan, const struct kvt_which *w,
+	const struct kvt_trace *t)
+{
+	struct kvt_groups groups;
+
+	if (w->what == KVT_WHOLE_RUN) {
+		kvt_plan_whole(plan, t);
+		return true;
+	}
+	kvt_groups_find(&groups, t);
+	if (w->what == KVT_ADVISED) {
+		if (groups.n)
+			kvt_plan_groups(plan, t, &groups, KVT_NO_GROUP);
+		return groups.n;
+	}
+	if (w->group > groups.n)
+		kvt_fail("--arena: there is no group %u: %s has %zu", w->group,
+			t->input.name, groups.n);
+	kvt_plan_groups(plan, t, &groups, w->group - 1);
+	return true;
+}
