@@ -205,11 +205,11 @@ END_TEST
 
 START_TEST(blocks_under_a_page_cannot_be_sealed)
 {
-	kv_arena_config_t config = KV_ARENA_DEFAULT_CONFIG;
+	struct kvt_source source = KVT_SOURCE;
+	kv_arena_config_t config = kvt_sourced(&source);
 	kv_arena_t *a;
 
 	config.block_size = KV_ARENA_MIN_BLOCK_SIZE;
-	config.max_block_size = KV_ARENA_MIN_BLOCK_SIZE;
 	a = kv_arena_create_ex(&config);
 	kvt_true(kv_arena_alloc(a, 8) != NULL);
 	kvt_fails(kv_arena_seal(a), -1, ENOTSUP);
