@@ -200,19 +200,18 @@ swap(arena &a, arena &b) noexcept
  * of KV_ARENA_THREAD_SAFE, which has none. */
 class scope {
 public:
-	explicit scope(kv_arena_t *a) : raw_(a), mark_(kv_arena_mark(a))
+	explicit scope(kv_arena_t *a) : inner_{ a, kv_arena_mark(a) }
 	{
-		if (!mark_.serial)
+		if (!inner_.mark.serial)
 			throw std::bad_alloc();
 	}
 	explicit scope(arena &a) : scope(a.get()) {}
 	scope(const scope &) = delete;
 	scope &operator=(const scope &) = delete;
-	~scope() { (void)kv_arena_rewind(raw_, mark_); }
+	~scope() { kv_arena_scope_end(&inner_); }
 
 private:
-	kv_arena_t *raw_;
-	kv_arena_mark_t mark_;
+	struct kv_arena_scope inner_;
 };
 
 /* For the containers of the standard library. Two are equal if they serve from
