@@ -176,7 +176,8 @@ kv_arena_t *kv_arena_create(size_t block_size);
 /* Create an arena inside the caller's buffer, which also is its first block: no
  * memory is taken until the buffer is full. The buffer must outlive the arena;
  * destroy does not free it. ENOMEM: the buffer is too small, under
- * KV_ARENA_MIN_BLOCK_SIZE. The arena never hears of the buffer's alignment. */
+ * KV_ARENA_MIN_BLOCK_SIZE. Any alignment of the buffer will do. EINVAL: NULL, or as
+ * in kv_arena_create_ex. */
 kv_arena_t *kv_arena_create_in(void *buffer, size_t size,
 	const kv_arena_config_t *config);
 
@@ -242,7 +243,8 @@ bool kv_arena_owns(const kv_arena_t *arena, const void *ptr);
 /* ---- Mark and rewind ----------------------------------------------------
  * UNSAFE arenas only. A mark remembers a point; rewind ends every allocation
  * made since, runs the defers made since, and gives the blocks back to the
- * arena. A mark costs 16 bytes of the arena and dies with a rewind past it. */
+ * arena. A mark takes under 200 bytes of the arena (they count as headers), none
+ * if nothing happened since the one before, and dies with a rewind past it. */
 
 typedef struct {
 	uint64_t serial;		/* 0: no mark */
@@ -341,7 +343,8 @@ kv_arena_handle_t kv_arena_handle(kv_arena_t *arena, void *ptr);
 void *kv_arena_deref(kv_arena_handle_t handle);
 
 /* Make every block read-only, or writable again. Allocating from a sealed arena
- * fails (EPERM). Blocks under a page cannot be sealed (ENOTSUP). [owner] */
+ * fails (EPERM). Blocks that do not have their pages to themselves, as a buffer
+ * of the caller's, cannot be sealed (ENOTSUP). reset and destroy unseal. [owner] */
 int kv_arena_seal(kv_arena_t *arena);
 int kv_arena_unseal(kv_arena_t *arena);
 

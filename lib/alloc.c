@@ -10,10 +10,13 @@
 
 #include <string.h>
 
+/* A call that is refused without trying; a may be NULL. */
 static void *
-invalid(void)
+refuse(struct kva_arena *a, int error)
 {
-	errno = EINVAL;
+	if (a)
+		kva_add_relaxed(&a->failed, 1);
+	errno = error;
 	return NULL;
 }
 
@@ -43,7 +46,7 @@ KVA_PUBLIC void *
 kv_arena_alloc_slow(kv_arena_t *arena, size_t size)
 {
 	if (!arena || size == 0)
-		return invalid();
+		return refuse(kva_arena_of(arena), EINVAL);
 	return kva_alloc(kva_arena_of(arena), size, KV_ARENA_ALIGNMENT);
 }
 
@@ -66,7 +69,7 @@ KVA_PUBLIC void *
 kv_arena_local_slow(struct kv_arena_bump *local, size_t size)
 {
 	if (!local || size == 0)
-		return invalid();
+		return refuse(local ? arena_of_local(local) : NULL, EINVAL);
 	return kva_alloc(arena_of_local(local), size, KV_ARENA_ALIGNMENT);
 }
 
@@ -83,7 +86,7 @@ kv_arena_local(kv_arena_t *arena)
 	struct kva_shard *s;
 
 	if (!a)
-		return invalid();
+		return refuse(NULL, EINVAL);
 	if (!a->team)
 		return &a->front.window.bump;
 	s = kva_shard_mine(a);
@@ -106,7 +109,7 @@ kv_arena_alloc_aligned(kv_arena_t *arena, size_t size, size_t alignment)
 	void *p;
 
 	if (!a || size == 0 || !kva_is_power_of_two(alignment))
-		return invalid();
+		return refuse(a, EINVAL);
 	p = kva_alloc(a, size, alignment);
 	if (p && a->front.window.bump.key & KV_ARENA_KEY_COUNTED)
 		kva_add_relaxed(&a->tolls->alignments[alignment_index(alignment)], 1);
@@ -116,33 +119,31 @@ kv_arena_alloc_aligned(kv_arena_t *arena, size_t size, size_t alignment)
 KVA_PUBLIC void *
 kv_arena_array(kv_arena_t *arena, size_t n, size_t size, size_t alignment)
 {
+	struct kva_arena *a = kva_arena_of(arena);
 	size_t bytes;
 
-	if (!arena || n == 0 || size == 0 || !kva_is_power_of_two(alignment))
-		return invalid();
-	if (!kva_multiply(n, size, &bytes)) {
-		errno = EOVERFLOW;
-		return NULL;
-	}
+	if (!a || n == 0 || size == 0 || !kva_is_power_of_two(alignment))
+		return refuse(a, EINVAL);
+	if (!kva_multiply(n, size, &bytes))
+		return refuse(a, EOVERFLOW);
 	if (alignment < KV_ARENA_ALIGNMENT)
 		alignment = KV_ARENA_ALIGNMENT;
-	return kva_alloc(kva_arena_of(arena), bytes, alignment);
+	return kva_alloc(a, bytes, alignment);
 }
 
 KVA_PUBLIC void *
 kv_arena_calloc(kv_arena_t *arena, size_t n, size_t size)
 {
+	struct kva_arena *a = kva_arena_of(arena);
 	size_t bytes;
 	void *p;
 
-	if (!arena || n == 0 || size == 0)
-		return invalid();
-	if (!kva_multiply(n, size, &bytes)) {
-		errno = EOVERFLOW;
-		return NULL;
-	}
-	p = kva_alloc(kva_arena_of(arena), bytes, KV_ARENA_ALIGNMENT);
-	if (p && !kva_arena_of(arena)->setup.zero)
+	if (!a || n == 0 || size == 0)
+		return refuse(a, EINVAL);
+	if (!kva_multiply(n, size, &bytes))
+		return refuse(a, EOVERFLOW);
+	p = kva_alloc(a, bytes, KV_ARENA_ALIGNMENT);
+	if (p && !a->setup.zero)
 		memset(p, 0, bytes);
 	return p;
 }
@@ -198,13 +199,11 @@ kv_arena_realloc(kv_arena_t *arena, void *ptr, size_t old_size, size_t new_size)
 	void *p;
 
 	if (!a || (ptr && old_size == 0) || (!ptr && new_size == 0))
-		return invalid();
+		return refuse(a, EINVAL);
 	if (!ptr)
 		return kva_alloc(a, new_size, KV_ARENA_ALIGNMENT);
-	if (a->sealed) {
-		errno = EPERM;
-		return NULL;
-	}
+	if (a->sealed)
+		return refuse(a, EPERM);
 	if (resize_in_place(a, ptr, old_size, new_size)) {
 		errno = 0;
 		return new_size ? ptr : NULL;
@@ -228,8 +227,10 @@ kva_alloc_record(struct kva_arena *a, size_t size)
 {
 	void *p = kva_alloc(a, size, KV_ARENA_ALIGNMENT);
 
-	if (p)
-		kva_window_untally(window_of_caller(a), size);
+	if (!p)
+		return NULL;
+	kva_window_untally(window_of_caller(a), size);
+	kva_add_relaxed(&a->bytes.records, kva_round_up(size, KV_ARENA_ALIGNMENT));
 	return p;
 }
 

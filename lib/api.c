@@ -175,7 +175,7 @@ kv_arena_get_numa_node(void)
 KVA_PUBLIC int
 kv_arena_set_numa_policy(int node)
 {
-	if (node < KVA_NO_NODE || (node >= kva_os.nodes() && kva_os.nodes() > 1))
+	if (node < KVA_NO_NODE || node >= kva_os.nodes())
 		return invalid();
 	return kva_os.prefer(node);
 }

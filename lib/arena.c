@@ -7,7 +7,7 @@
  * charged to limits; the next step is simply the memory that follows:
  *
  *	| window: used ... | room ...... | above: counted | not counted .....|
- *	^ base                           ^ top            ^ base + size      ^ capacity
+ *	^ base                           ^ limit          ^ base + size      ^ capacity
  *
  * So an arena of many MiB loses the end of one block in 2 MiB and at most one
  * step, where fixed blocks lose the end of each, and doubling ones half of the
@@ -120,7 +120,7 @@ clean(const struct kva_arena *a, const struct kva_block *b, char *p, size_t size
 static size_t
 above(const struct kva_front *f)
 {
-	return (size_t)(f->block->base + f->block->size - f->window.top);
+	return (size_t)(f->block->base + f->block->size - f->window.limit);
 }
 
 void
@@ -152,15 +152,8 @@ leave_block(struct kva_arena *a, struct kva_front *f)
 static void
 look_further(struct kva_arena *a, struct kva_front *f, size_t size)
 {
-	char *top = f->window.top;
-
-	clean(a, f->block, top, size);
-	if (!kva_window_has_packed(&f->window)) {
-		kva_window_extend(&f->window, size);
-		return;
-	}
-	kva_arena_shut(a, &f->window);
-	kva_window_open(&f->window, top, size);
+	clean(a, f->block, f->window.limit, size);
+	kva_window_extend(&f->window, size);
 }
 
 /* How much to look at: all that is counted, but in a zeroed arena no more than is
@@ -206,15 +199,16 @@ count_more(struct kva_arena *a, struct kva_block *b, size_t bytes)
 	return true;
 }
 
-/* Bytes that a window needs beyond its room, and beyond a clean start. */
+/* Bytes that a window needs beyond its room: at most, as a strip may save some. */
 static size_t
 missing(const struct kva_window *w, size_t size, size_t alignment)
 {
-	size_t need = kva_round_up(size, KV_ARENA_ALIGNMENT) + w->gap + alignment;
-	size_t room = kva_window_has_packed(w) ? 0 : kva_window_room(w);
+	size_t pad = alignment > KV_ARENA_ALIGNMENT
+		? kva_padding((uintptr_t)w->bump.cur, alignment) : 0;
+	size_t need = pad + kva_round_up(size, KV_ARENA_ALIGNMENT) + w->gap +
+		(alignment < KV_ARENA_ALIGNMENT ? KV_ARENA_ALIGNMENT : 0);
+	size_t room = kva_window_room(w);
 
-	if (alignment <= KV_ARENA_ALIGNMENT)
-		need -= alignment;
 	return need > room ? need - room : 0;
 }
 
@@ -322,19 +316,13 @@ kva_arena_prepare(struct kva_arena *a)
 
 	if (a->tolls)
 		return 0;
-	if (!kva_arena_charge(a, sizeof *t)) {
-		errno = ENOMEM;
-		return -1;
-	}
 	t = kva_os.alloc(sizeof *t, sizeof(uint64_t));
 	if (!t) {
-		kva_arena_uncharge(a, sizeof *t);
 		errno = ENOMEM;
 		return -1;
 	}
 	memset(t, 0, sizeof *t);
 	a->tolls = t;
-	kva_arena_add_header(a, sizeof *t);
 	return 0;
 }
 
@@ -428,7 +416,7 @@ link_block(struct kva_arena *a, struct kva_block *b)
 	a->nblocks++;
 	a->bytes.headers += sizeof *b;
 	hold(a, cost(b));
-	if (b->dirty)
+	if (b->warm)
 		a->tolls->reused++;
 	else
 		a->tolls->fresh++;
@@ -602,9 +590,10 @@ kva_arena_reset(struct kva_arena *a)
 	if (a->tolls) {
 		forget_unused_spare(a);
 		retire_blocks_above(a, NULL);
-		a->tolls->resets++;
 	}
+	a->resets++;
 	a->bytes.handed = a->bytes.tails = 0;
+	kva_store_relaxed(&a->bytes.records, 0);
 	kva_store_relaxed(&a->bytes.abandoned, 0);
 	a->bytes.asked_before = kva_arena_asked(a);
 	if (a->spares && !a->fronts && !a->team)
@@ -618,24 +607,24 @@ kva_arena_save(struct kva_arena *a, struct kva_snapshot *s)
 
 	*s = (struct kva_snapshot){
 		.blocks = a->blocks, .block = a->front.block,
-		.start = w->start, .cur = w->bump.cur,
-		.limit = w->limit, .top = w->top,
+		.start = w->start, .cur = w->bump.cur, .limit = w->limit,
+		.packed = w->packed, .strip_end = w->strip_end,
 		.handed = a->bytes.handed, .tails = a->bytes.tails,
-		.abandoned = a->bytes.abandoned,
+		.abandoned = a->bytes.abandoned, .records = a->bytes.records,
 		.asked = kva_arena_asked(a) - a->bytes.asked_before,
 	};
 }
 
-/* If the block has grown since, the steps above the old top stay counted; if it was
+/* If the block has grown since, the steps above the old limit stay counted; if it was
  * compacted, there is less of it. */
 void
 kva_arena_restore(struct kva_arena *a, const struct kva_snapshot *s)
 {
 	struct kva_window *w = &a->front.window;
-	char *limit = s->limit, *top = s->top;
+	char *limit = s->limit;
 
-	if (s->block && top > s->block->base + s->block->size)
-		limit = top = s->block->base + s->block->size;
+	if (s->block && limit > s->block->base + s->block->size)
+		limit = s->block->base + s->block->size;
 
 	kva_arena_fold(a, w);
 	retire_blocks_above(a, s->blocks);
@@ -647,12 +636,14 @@ kva_arena_restore(struct kva_arena *a, const struct kva_snapshot *s)
 	}
 	w->start = s->start;
 	kva_store_relaxed(&w->bump.cur, s->cur);
-	kva_store_relaxed(&w->limit, limit);
-	w->top = top;
+	w->limit = limit;
+	w->packed = s->packed;
+	w->strip_end = s->strip_end;
 	kva_window_show(w);
 	a->bytes.handed = s->handed;
 	a->bytes.tails = s->tails;
 	kva_store_relaxed(&a->bytes.abandoned, s->abandoned);
+	kva_store_relaxed(&a->bytes.records, s->records);
 	a->bytes.asked_before = kva_arena_asked(a) - s->asked;
 }
 
@@ -724,15 +715,14 @@ drop_steps(struct kva_arena *a, struct kva_front *f)
 	struct kva_block *b = f->block;
 	size_t used, size, page = kva_os.page(), from;
 
-	if (!b || b->borrowed || is_custom(a) || kva_window_has_packed(&f->window))
+	if (!b || b->borrowed || is_custom(a))
 		return;
 	used = (size_t)(f->window.bump.cur - b->base);
 	size = kva_round_up(used, a->setup.step);
 	if (size >= b->size)
 		return;
-	if (f->window.top > b->base + size) {
-		f->window.top = b->base + size;
-		kva_store_relaxed(&f->window.limit, f->window.top);
+	if (f->window.limit > b->base + size) {
+		f->window.limit = b->base + size;
 		kva_window_show(&f->window);
 	}
 	from = kva_round_up(size, page);
@@ -818,11 +808,13 @@ kva_arena_absorb(struct kva_arena *into, struct kva_arena *from)
 	into->bytes.handed += from->bytes.handed;
 	into->bytes.tails += from->bytes.tails;
 	into->bytes.abandoned += from->bytes.abandoned;
+	into->bytes.records += from->bytes.records;
 	into->bytes.asked_before -= kva_arena_asked(from) - from->bytes.asked_before;
 
 	from->bytes.reserved -= moved;
 	from->bytes.headers -= headers;
-	from->bytes.handed = from->bytes.tails = from->bytes.abandoned = 0;
+	from->bytes.handed = from->bytes.tails = 0;
+	from->bytes.abandoned = from->bytes.records = 0;
 	from->bytes.asked_before = kva_arena_asked(from);
 	return 0;
 }
@@ -834,6 +826,7 @@ kva_arena_init(struct kva_arena *a, uint64_t key, size_t header)
 {
 	uint16_t gap = kva_watch_on() ? KVA_WATCH_GAP : 0;
 
+	header += sizeof *a->tolls;	/* so that what reset leaves is what began */
 	if (!kva_arena_charge(a, header)) {
 		errno = ENOMEM;
 		return -1;

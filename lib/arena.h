@@ -51,6 +51,8 @@ struct kva_bytes {
 	size_t handed;			/* from windows now shut, and own blocks */
 	size_t tails;			/* lost when windows were shut */
 	size_t abandoned;		/* atomic; old copies left by realloc */
+	size_t records;			/* atomic; of handed and used, the marks and
+					 * defers of the library itself */
 	uint64_t asked_before;		/* asked up to the last reset or rewind */
 	uint64_t asked_origin;		/* asked up to reset_stats */
 };
@@ -68,8 +70,9 @@ struct kva_tolls {
 /* Invariants, between calls and with the lock held:
  *   A1  blocks holds every block in use, the newest first; each front's block is
  *       among them. spares holds what reset kept, the largest first.
- *   A2  reserved = headers + handed + tails + the sizes of spares
- *       + used and room of every window, + what lies above it in its block.
+ *   A2  reserved = headers + handed + tails + the sizes of spares + used and room
+ *       of every window (but what a SAFE arena's fronts have cut off) + what lies
+ *       above each front's window in its block.
  *   A3  a block's size is what was charged for it; size <= capacity.
  *   A4  charged = reserved + the charged of all children.
  * kva_arena_check() asserts them. */
@@ -87,6 +90,7 @@ struct kva_arena {
 	struct kva_mark *marks;		/* newest first */
 	uint64_t mark_serial;
 	uint64_t failed;		/* atomic; allocations that gave NULL */
+	uint64_t resets;
 	uint64_t *cell;			/* generation for handles; NULL: none */
 	bool sealed;
 	bool in_buffer;			/* the caller's; never freed */
@@ -121,7 +125,7 @@ void kva_arena_fini(struct kva_arena *a);
 /* Allocate from the front. Arguments are checked; NULL with ENOMEM. */
 void *kva_arena_alloc(struct kva_arena *a, size_t size, size_t alignment);
 
-/* Make what the first block needs: the tolls. -1: ENOMEM. Needs the lock. */
+/* Make the tolls, which are charged already. -1: ENOMEM. Needs the lock. */
 int kva_arena_prepare(struct kva_arena *a);
 
 /* Fold a window's tally into the tolls. */
@@ -179,8 +183,8 @@ void kva_arena_give_back(struct kva_arena *a, struct kva_block *gone);
 /* The state to return to, and the return. */
 struct kva_snapshot {
 	struct kva_block *blocks, *block;
-	char *start, *cur, *limit, *top;
-	size_t handed, tails, abandoned;
+	char *start, *cur, *limit, *packed, *strip_end;
+	size_t handed, tails, abandoned, records;
 	uint64_t asked;			/* live bytes asked for */
 };
 void kva_arena_save(struct kva_arena *a, struct kva_snapshot *s);

@@ -38,8 +38,7 @@
 #include <pthread.h>
 #include <string.h>
 
-#define EPOCH_PUTS 256			/* look at the clock this often */
-#define EPOCH_MS 500			/* an epoch lasts at least this long */
+#define EPOCH_PUTS 512			/* how long an epoch is */
 #define QUARANTINE ((size_t)16 << 20)	/* under a checker, see take_warm */
 #define MIN_CACHE ((size_t)64 << 20)	/* default bound: an eighth of the */
 #define MAX_CACHE ((size_t)1 << 30)	/* machine's memory, within these */
@@ -66,13 +65,12 @@ struct pool {
 struct kv_arena_cache {
 	pthread_mutex_t lock;
 	struct pool *pools[POOLS];	/* made on first use, kept */
-	size_t max_bytes;		/* 0: not yet known */
+	size_t max_bytes;		/* of the process's cache: 0 until asked for */
 	size_t cached;			/* bytes in warm lists */
 	size_t low_water;		/* least of these in this epoch */
 	size_t held;			/* bytes mapped and not yet unmapped */
 	uint64_t returned;		/* bytes unmapped or emptied */
 	uint64_t takes, hits, puts;
-	uint64_t epoch_ms;		/* when this epoch began */
 	unsigned users;			/* arenas */
 
 	kv_arena_cache_t *next;		/* list of caches, under caches_lock */
@@ -315,22 +313,25 @@ default_bound(void)
 	return eighth > MAX_CACHE ? MAX_CACHE : (size_t)eighth;
 }
 
+static size_t
+bound_of(kv_arena_cache_t *c)
+{
+	if (c == &process_cache && c->max_bytes == 0)
+		c->max_bytes = default_bound();
+	return c->max_bytes;
+}
+
 /* What the demand of the epoch that may be ending lets us keep. */
 static size_t
 allowed_now(kv_arena_cache_t *c)
 {
-	size_t keep = c->max_bytes;
-	uint64_t now;
+	size_t keep = bound_of(c), idle = c->low_water;
 
 	if (++c->puts % EPOCH_PUTS != 0)
 		return keep;
-	now = kva_os.now_ms();
-	if (now - c->epoch_ms < EPOCH_MS)
-		return keep;
-	if (c->low_water > 0 && c->cached - c->low_water / 2 < keep)
-		keep = c->cached - (c->low_water + 1) / 2;
-	c->epoch_ms = now;
 	c->low_water = c->cached;
+	if (idle > 0 && c->cached - idle / 2 < keep)
+		keep = c->cached - (idle + 1) / 2;
 	return keep;
 }
 
@@ -468,7 +469,7 @@ kva_cache_put(kv_arena_cache_t *c, struct kva_block *b)
 	size_t keep;
 
 	kva_watch_forbid(b->base, b->capacity);
-	b->dirty = true;
+	b->dirty = b->warm = true;
 	pthread_mutex_lock(&c->lock);
 	if (b->segment) {
 		b->segment->live--;
@@ -476,8 +477,6 @@ kva_cache_put(kv_arena_cache_t *c, struct kva_block *b)
 	}
 	push_front(&pool_of_block(c, b)->warm[class_of(b->capacity)], b);
 	c->cached += b->capacity;
-	if (c->max_bytes == 0)
-		c->max_bytes = default_bound();
 	keep = allowed_now(c);
 	if (c->cached > keep)
 		trim_locked(c, keep, &gone);
@@ -528,8 +527,7 @@ kv_arena_cache_create(size_t max_bytes)
 		return NULL;
 	memset(c, 0, sizeof *c);
 	pthread_mutex_init(&c->lock, NULL);
-	c->max_bytes = max_bytes ? max_bytes : 1;	/* 0 would mean the default */
-	c->epoch_ms = kva_os.now_ms();
+	c->max_bytes = max_bytes;
 	pthread_mutex_lock(&caches_lock);
 	c->next = caches;
 	caches = c;
@@ -600,7 +598,7 @@ kv_arena_cache_get_stats(kv_arena_cache_t *c, kv_arena_cache_stats_t *stats)
 		.hits = c->hits,
 		.cached_bytes = c->cached,
 		.held_bytes = c->held,
-		.max_bytes = c->max_bytes ? c->max_bytes : default_bound(),
+		.max_bytes = bound_of(c),
 		.returned_bytes = c->returned,
 	};
 	pthread_mutex_unlock(&c->lock);

@@ -144,6 +144,7 @@ choose_place(const kv_arena_config_t *c, struct kva_setup *setup)
 {
 	int node = c->preferred_numa_node;
 	bool exists = node >= 0 && node < kva_os.nodes();
+	int nearest = node < KVA_NODES ? node : KVA_NODES - 1;
 
 	if (!c->enable_numa)
 		return 0;
@@ -162,8 +163,8 @@ choose_place(const kv_arena_config_t *c, struct kva_setup *setup)
 		setup->place = KVA_PLACE_BIND(node);
 		return 0;
 	default:
-		if (exists)
-			setup->place = KVA_PLACE_PREFERRED(node);
+		if (node >= 0)	/* one that is not there: each block counts as misplaced */
+			setup->place = KVA_PLACE_PREFERRED(nearest);
 		return 0;
 	}
 }
@@ -175,8 +176,8 @@ choose_sizes(const kv_arena_config_t *c, struct kva_setup *setup)
 	size_t most = c->max_block_size;
 
 	setup->step = whole_block(block);
-	if (most == 0)	/* the caller's source gets the size the caller named */
-		most = c->block_source.take ? setup->step : KVA_SEGMENT_SIZE;
+	if (most == 0)
+		most = KVA_SEGMENT_SIZE;
 	setup->max_block = whole_block(most);
 	if (setup->max_block < setup->step)
 		setup->max_block = setup->step;

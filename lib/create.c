@@ -197,12 +197,11 @@ use_rest(struct kva_arena *a, struct kva_block *b, struct kva_tolls *tolls,
 		.base = base, .capacity = size, .size = size,
 		.dirty = true, .borrowed = true,
 	};
-	if (!kva_arena_charge(a, sizeof *tolls + size + sizeof *b)) {
+	if (!kva_arena_charge(a, size + sizeof *b)) {
 		errno = ENOMEM;
 		return -1;
 	}
 	a->tolls = tolls;
-	kva_arena_add_header(a, sizeof *tolls);
 	kva_watch_forbid(base, size);
 	kva_arena_install(a, &a->front, b);
 	return 0;
@@ -236,7 +235,8 @@ kv_arena_create_in(void *buffer, size_t size, const kv_arena_config_t *config)
 	p.extras = carve(&at, &size, sizeof *p.extras, 16);
 	tolls = carve(&at, &size, sizeof *tolls, 16);
 	b = carve(&at, &size, sizeof *b, 16);
-	if (!p.arena || !p.extras || !tolls || !b || size < 64) {
+	if (!b || size < KVA_CACHE_LINE || at + size - (char *)buffer <
+	    KV_ARENA_MIN_BLOCK_SIZE) {
 		errno = ENOMEM;
 		return NULL;
 	}

@@ -7,28 +7,33 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DEEPEST 32	/* ancestors that a path names */
-
 static const char *
 name_of(const struct kva_arena *a)
 {
 	return a->extras && a->extras->name[0] ? a->extras->name : "?";
 }
 
+static const struct kva_arena *
+ancestor(const struct kva_arena *a, unsigned steps)
+{
+	while (steps-- > 0)
+		a = a->parent;
+	return a;
+}
+
 int
 kva_oom_path(const struct kva_arena *a, char *buffer, size_t size)
 {
-	const struct kva_arena *line[DEEPEST];
-	unsigned n = 0;
+	unsigned depth = 0;
 	size_t length = 0;
 
-	for (; a && n < DEEPEST; a = a->parent)
-		line[n++] = a;
-	while (n-- > 0) {
+	while (ancestor(a, depth)->parent)
+		depth++;
+	for (unsigned up = depth + 1; up-- > 0; ) {
 		size_t room = length < size ? size - length : 0;
 
 		length += (size_t)snprintf(room ? buffer + length : NULL, room, "%s%s",
-			name_of(line[n]), n > 0 ? "/" : "");
+			name_of(ancestor(a, up)), up > 0 ? "/" : "");
 	}
 	return (int)length;
 }

@@ -82,9 +82,6 @@ struct kva_os {
 	/* Have the calling thread's memory come from a node, -1: from anywhere. */
 	int (*prefer)(int node);
 
-	/* Milliseconds of a clock that only goes forward. Cheap, no system call. */
-	uint64_t (*now_ms)(void);
-
 	/* Have a function called with value when a thread ends that has set one. */
 	int (*exit_hook)(void (*fn)(void *value));
 	int (*exit_value)(void *value);
@@ -107,7 +104,6 @@ void kva_posix_free(void *p);
 void *kva_posix_map(size_t size, size_t alignment);
 int kva_posix_unmap(void *p, size_t size);
 int kva_posix_protect(void *p, size_t size, enum kva_access access);
-uint64_t kva_posix_now_ms(void);
 int kva_posix_exit_hook(void (*fn)(void *value));
 int kva_posix_exit_value(void *value);
 int kva_posix_fork_hook(void (*before)(void), void (*parent)(void),

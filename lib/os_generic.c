@@ -98,7 +98,6 @@ struct kva_os kva_os = {
 	.nodes = one_node,
 	.node_here = unknown_node,
 	.prefer = no_preference,
-	.now_ms = kva_posix_now_ms,
 	.exit_hook = kva_posix_exit_hook,
 	.exit_value = kva_posix_exit_value,
 	.fork_hook = kva_posix_fork_hook,

@@ -228,7 +228,6 @@ struct kva_os kva_os = {
 	.nodes = linux_nodes,
 	.node_here = linux_node_here,
 	.prefer = linux_prefer,
-	.now_ms = kva_posix_now_ms,
 	.exit_hook = kva_posix_exit_hook,
 	.exit_value = kva_posix_exit_value,
 	.fork_hook = kva_posix_fork_hook,

@@ -8,17 +8,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #ifndef MAP_ANONYMOUS
 #define MAP_ANONYMOUS MAP_ANON
-#endif
-
-#ifdef CLOCK_MONOTONIC_COARSE
-#define CLOCK CLOCK_MONOTONIC_COARSE	/* reads a word; the others a counter */
-#else
-#define CLOCK CLOCK_MONOTONIC
 #endif
 
 void *
@@ -93,23 +86,17 @@ kva_posix_protect(void *p, size_t size, enum kva_access access)
 	return mprotect(p, size, bits[access]);
 }
 
-uint64_t
-kva_posix_now_ms(void)
-{
-	struct timespec t;
-
-	if (clock_gettime(CLOCK, &t) != 0)
-		return 0;
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
+/* Made once, before any use. Without a key there are no hooks: key 0 may well be
+ * somebody else's. */
 static pthread_key_t exit_key;
+static bool has_exit_key;
 
 int
 kva_posix_exit_hook(void (*fn)(void *value))
 {
 	int error = pthread_key_create(&exit_key, fn);
 
+	has_exit_key = error == 0;
 	errno = error;
 	return error ? -1 : 0;
 }
@@ -117,7 +104,7 @@ kva_posix_exit_hook(void (*fn)(void *value))
 int
 kva_posix_exit_value(void *value)
 {
-	int error = pthread_setspecific(exit_key, value);
+	int error = has_exit_key ? pthread_setspecific(exit_key, value) : ENOTSUP;
 
 	errno = error;
 	return error ? -1 : 0;

@@ -196,7 +196,7 @@ write_string(FILE *out, const char *s)
 
 		if (c == '"' || c == '\\')
 			fprintf(out, "\\%c", c);
-		else if (c < 0x20 || c >= 0x7f)
+		else if (c >= 0x7f)
 			fprintf(out, "\\u%04x", c);
 		else
 			fputc(c, out);
@@ -250,15 +250,14 @@ write_json(const struct entry *e, FILE *out)
 
 /* ---- Prometheus --------------------------------------------------------------------- */
 
-/* A label's value: the three characters that the format escapes, the rest as is
- * where it is printable. */
+/* A label's value, with the characters that the format escapes. */
 static void
 write_label(FILE *out, const char *s)
 {
 	for (; *s; s++) {
 		if (*s == '"' || *s == '\\')
 			fputc('\\', out);
-		fputc((unsigned char)*s < 0x20 || *s == 0x7f ? '_' : *s, out);
+		fputc(*s, out);
 	}
 }
 
@@ -273,10 +272,20 @@ write_sample(const struct entry *e, const struct figure *f, FILE *out)
 
 /* ---- The walk -------------------------------------------------------------------------- */
 
+/* Names are the caller's: keep terminals and parsers safe from control characters. */
+static void
+tame(char *s)
+{
+	for (; *s; s++)
+		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+			*s = '?';
+}
+
 static void
 fill(struct entry *e, struct kva_arena *a)
 {
 	kva_oom_path(a, e->path, sizeof e->path);
+	tame(e->path);
 	kva_stats_read(a, &e->stats);
 	e->has_numa = kva_stats_numa(a, &e->numa) == 0;
 	e->is_shared = a->team != NULL;
@@ -352,7 +361,7 @@ kva_report_write(struct kva_arena *a, FILE *out, kv_arena_report_format_t format
 		break;
 	}
 	kva_registry_unlock();
-	if (ferror(out)) {
+	if (fflush(out) != 0 || ferror(out)) {
 		errno = EIO;
 		return -1;
 	}

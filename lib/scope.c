@@ -8,6 +8,7 @@
  * generation of its own: a rewind ends those begun since, and no older one.
  */
 #include "scope.h"
+#include "size.h"
 
 #include <pthread.h>
 
@@ -121,16 +122,29 @@ kva_scope_run_defers(struct kva_arena *a, struct kva_defer *last)
 
 /* ---- Marks ------------------------------------------------------------------- */
 
+/* Whether nothing happened since the newest mark: then it will do, and a loop that
+ * marks and rewinds does not leave a record each time round. */
+static bool
+is_at(const struct kva_arena *a, const struct kva_mark *m)
+{
+	return m && m->state.cur == a->front.window.bump.cur &&
+		m->state.packed == a->front.window.packed &&
+		m->state.blocks == a->blocks && m->defers == a->defers && !a->cell;
+}
+
 kv_arena_mark_t
 kva_scope_mark(struct kva_arena *a)
 {
 	struct kva_snapshot state;
-	struct kva_mark *m;
+	struct kva_mark *m = a->marks;
 
+	if (is_at(a, m))
+		return (kv_arena_mark_t){ m->serial, m };
 	m = kva_arena_alloc(a, sizeof *m, KV_ARENA_ALIGNMENT);
 	if (!m)
 		return (kv_arena_mark_t){ 0, NULL };
 	kva_window_untally(&a->front.window, sizeof *m);
+	a->bytes.records += kva_round_up(sizeof *m, KV_ARENA_ALIGNMENT);
 	kva_arena_save(a, &state);	/* what a rewind keeps: m too */
 	*m = (struct kva_mark){
 		.older = a->marks,

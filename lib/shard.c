@@ -201,8 +201,7 @@ choose_share(struct kva_shard *s, size_t room)
 static bool
 is_next(const struct kva_shard *s, const struct kva_front *f)
 {
-	return s->front == f && f->block && s->window.top == f->window.bump.cur &&
-		!kva_window_has_packed(&s->window);
+	return s->front == f && f->block && s->window.limit == f->window.bump.cur;
 }
 
 /* Cut a share of at least room bytes, which the front has. */

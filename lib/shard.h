@@ -26,8 +26,8 @@
  *       that adopts it: both hold L2.
  *   E2  a block's descriptor is written before it is installed under L2, and read
  *       under L2.
- *   E3  a shard's window bounds change under L2, by its owner; its cur, limit and
- *       tally change without, and are read relaxed: a reader gets a value that was
+ *   E3  a shard's window bounds change under L2, by its owner; its cur and tally
+ *       change without, and are read relaxed: a reader gets a value that was
  *       true, and exact ones once it is synchronised with the owner's work.
  * Progress: the fast path is wait-free; the slow path blocks on L2.
  * ABA: a thread-local entry names an arena by its key, and no key is used twice.

@@ -27,6 +27,7 @@ struct kva_block {
 	bool huge;			/* huge pages were asked for */
 	bool misplaced;			/* the system would not place it */
 	bool dirty;			/* may hold what an earlier owner left */
+	bool warm;			/* was in use before and kept */
 	bool own;			/* one large allocation has it to itself */
 	bool borrowed;			/* the caller's buffer: never given back */
 };

@@ -2,8 +2,8 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * Handed-out bytes come from the distance that cur and limit have moved, counts
- * from tallies; both are summed over the windows. Of the bytes handed out, those
+ * Handed-out bytes come from the distance that cur has moved, counts from tallies;
+ * both are summed over the windows. Of the bytes handed out, those
  * asked for and not abandoned are used, and the rest is padding. Without detailed
  * statistics nobody knows what was asked for, and used takes the padding in.
  */
@@ -47,7 +47,7 @@ see_front(struct view *v, const struct kva_front *f)
 {
 	see(v, &f->window);
 	if (f->block)
-		v->above += (size_t)(f->block->base + f->block->size - f->window.top);
+		v->above += (size_t)(f->block->base + f->block->size - f->window.limit);
 }
 
 static struct view
@@ -90,12 +90,13 @@ static void
 read_bytes(struct kva_arena *a, uint64_t asked, kv_arena_stats_t *s)
 {
 	struct view v = view_of(a);
-	uint64_t handed = a->bytes.handed + v.used;
+	uint64_t records = kva_load_relaxed(&a->bytes.records);
+	uint64_t handed = a->bytes.handed + v.used - records;
 	uint64_t dead = kva_load_relaxed(&a->bytes.abandoned);
 
 	s->current_memory_usage = a->bytes.reserved;
 	s->peak_memory_usage = a->bytes.peak;
-	s->header_bytes = a->bytes.headers;
+	s->header_bytes = a->bytes.headers + records;
 	s->tail_bytes = a->bytes.tails;
 	s->free_bytes = v.room + v.above;
 	s->abandoned_bytes = dead;
@@ -114,6 +115,7 @@ read_tolls(const struct kva_arena *a, kv_arena_stats_t *s)
 	const struct kva_tolls *t = a->tolls;
 
 	s->blocks = a->nblocks + a->nspares;
+	s->resets = a->resets;
 	s->failed_allocations = kva_load_relaxed(&a->failed);
 	if (!t)
 		return;
@@ -121,7 +123,6 @@ read_tolls(const struct kva_arena *a, kv_arena_stats_t *s)
 	s->block_reuses = t->reused;
 	s->blocks_returned = t->returned;
 	s->large_allocations = t->own;
-	s->resets = t->resets;
 	s->numa_fallbacks = t->misplaced;
 	for (unsigned i = 0; i < 8; i++)
 		s->alignment_requests[i] = kva_load_relaxed(&t->alignments[i]);
@@ -176,6 +177,7 @@ kva_stats_reset(struct kva_arena *arena)
 		folded->bytes = bytes;
 	}
 	kva_store_relaxed(&a->failed, 0);
+	a->resets = 0;
 	a->bytes.asked_origin = now.bytes;
 	a->bytes.peak = a->bytes.reserved;
 	unlock(a);
@@ -195,7 +197,8 @@ size_t
 kva_stats_handed(const struct kva_arena *arena)
 {
 	struct kva_arena *a = lock(arena);
-	size_t bytes = a->bytes.handed + view_of(a).used;
+	size_t bytes = a->bytes.handed + view_of(a).used -
+		kva_load_relaxed(&a->bytes.records);
 
 	unlock(a);
 	return bytes;

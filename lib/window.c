@@ -28,8 +28,8 @@ kva_window_open(struct kva_window *w, char *start, size_t size)
 {
 	w->start = start;
 	kva_store_relaxed(&w->bump.cur, start);
-	w->top = start + size;
-	kva_store_relaxed(&w->limit, w->top);
+	w->limit = start + size;
+	w->packed = w->strip_end = start;
 	kva_window_show(w);
 }
 
@@ -42,9 +42,7 @@ kva_window_shut(struct kva_window *w)
 void
 kva_window_extend(struct kva_window *w, size_t more)
 {
-	assert(!kva_window_has_packed(w));
-	w->top += more;
-	kva_store_relaxed(&w->limit, w->top);
+	w->limit += more;
 	kva_window_show(w);
 }
 
@@ -55,7 +53,7 @@ kva_window_cut(struct kva_window *w, size_t size)
 
 	assert(size <= kva_window_room(w));
 	kva_store_relaxed(&w->bump.cur, p + size);
-	w->start = w->bump.cur;
+	w->start = w->packed = w->strip_end = w->bump.cur;
 	kva_window_show(w);
 	return p;
 }
@@ -73,18 +71,43 @@ kva_window_show(struct kva_window *w)
 	w->shown += room + KV_ARENA_ALIGNMENT;
 }
 
+/* Bytes to the next packed allocation, and those it needs beyond the strip. */
+static size_t
+strip_pad(const struct kva_window *w, size_t alignment)
+{
+	return kva_padding((uintptr_t)w->packed, alignment);
+}
+
+static bool
+is_strip_last(const struct kva_window *w)
+{
+	return w->strip_end == w->bump.cur;
+}
+
+/* What a request moves cur by; more than any room: it is too large. A watched
+ * window packs nothing: each allocation has its gap. */
+static size_t
+advance_of(const struct kva_window *w, size_t size, size_t alignment)
+{
+	size_t strip = (size_t)(w->strip_end - w->packed), pad;
+
+	if (size > KVA_SIZE_LIMIT || alignment > KVA_SIZE_LIMIT)
+		return SIZE_MAX;
+	if (alignment >= KV_ARENA_ALIGNMENT || w->gap)
+		return kva_padding((uintptr_t)w->bump.cur, alignment) +
+			kva_round_up(size, KV_ARENA_ALIGNMENT) + w->gap;
+	pad = strip_pad(w, alignment);
+	if (kva_fits_after(strip, pad, size))
+		return 0;
+	if (is_strip_last(w))
+		return kva_round_up(pad + size - strip, KV_ARENA_ALIGNMENT);
+	return kva_round_up(size, KV_ARENA_ALIGNMENT);
+}
+
 bool
 kva_window_fits(const struct kva_window *w, size_t size, size_t alignment)
 {
-	size_t room = kva_window_room(w), pad;
-
-	if (alignment < KV_ARENA_ALIGNMENT) {
-		pad = (uintptr_t)w->limit & (alignment - 1);
-		return kva_fits_after(room, pad, size);
-	}
-	pad = kva_padding((uintptr_t)w->bump.cur, alignment);
-	return size <= KVA_SIZE_LIMIT && kva_fits_after(room, pad,
-		kva_round_up(size, KV_ARENA_ALIGNMENT) + w->gap);
+	return advance_of(w, size, alignment) <= kva_window_room(w);
 }
 
 void
@@ -106,29 +129,36 @@ kva_window_untally(struct kva_window *w, size_t size)
 		kva_store_relaxed(t, *t - KV_ARENA_TALLY_ONE - size);
 }
 
-static void *
-take_packed(struct kva_window *w, size_t size, size_t alignment)
+/* Move on by what advance_of said, and keep the strip with it. */
+static char *
+take_packed(struct kva_window *w, size_t size, size_t alignment, size_t advance)
 {
-	uintptr_t pad = (uintptr_t)w->limit & (alignment - 1);
-	char *p = w->limit - pad - size;
+	char *cur = w->bump.cur, *p;
 
-	kva_store_relaxed(&w->limit, p);
+	if (advance > 0) {
+		if (!is_strip_last(w))
+			w->packed = cur;
+		w->strip_end = cur + advance;
+		kva_store_relaxed(&w->bump.cur, cur + advance);
+	}
+	p = w->packed + strip_pad(w, alignment);
+	w->packed = p + size;
 	return p;
 }
 
 void *
 kva_window_take(struct kva_window *w, size_t size, size_t alignment)
 {
+	size_t advance = advance_of(w, size, alignment);
 	char *p;
 
-	if (!kva_window_fits(w, size, alignment))
+	if (advance > kva_window_room(w))
 		return NULL;
-	if (alignment < KV_ARENA_ALIGNMENT) {
-		p = take_packed(w, size, alignment);
+	if (alignment < KV_ARENA_ALIGNMENT && !w->gap) {
+		p = take_packed(w, size, alignment, advance);
 	} else {
 		p = w->bump.cur + kva_padding((uintptr_t)w->bump.cur, alignment);
-		kva_store_relaxed(&w->bump.cur,
-			p + kva_round_up(size, KV_ARENA_ALIGNMENT) + w->gap);
+		kva_store_relaxed(&w->bump.cur, w->bump.cur + advance);
 	}
 	kva_window_tally(w, size);
 	kva_window_show(w);
@@ -137,33 +167,50 @@ kva_window_take(struct kva_window *w, size_t size, size_t alignment)
 	return p;
 }
 
-bool
-kva_window_is_last(const struct kva_window *w, const void *p, size_t size)
+static bool
+is_last_packed(const struct kva_window *w, const char *p, size_t size)
 {
-	const char *at = p;
-	size_t held = kva_round_up(size, KV_ARENA_ALIGNMENT) + w->gap;
+	return is_strip_last(w) && p + size == w->packed && p >= w->start &&
+		w->packed > w->start;
+}
 
-	return at >= w->start && at + held == w->bump.cur;
+static bool
+is_last_aligned(const struct kva_window *w, const char *p, size_t size)
+{
+	return p >= w->start &&
+		p + kva_round_up(size, KV_ARENA_ALIGNMENT) + w->gap == w->bump.cur;
 }
 
 bool
+kva_window_is_last(const struct kva_window *w, const void *p, size_t size)
+{
+	return is_last_packed(w, p, size) || is_last_aligned(w, p, size);
+}
+
+/* Both kinds end where cur is; they differ in what follows the last byte. */
+bool
 kva_window_resize(struct kva_window *w, void *p, size_t old_size, size_t new_size)
 {
-	char *at = p;
-	size_t held = kva_round_up(old_size, KV_ARENA_ALIGNMENT) + w->gap;
-	size_t want = kva_round_up(new_size, KV_ARENA_ALIGNMENT) + w->gap;
+	char *at = p, *cur;
+	bool packed = is_last_packed(w, at, old_size);
 
-	if (new_size == 0)
-		want = 0;
-	if (!kva_window_is_last(w, p, old_size))
+	if (!packed && !is_last_aligned(w, at, old_size))
 		return false;
-	if (want > held && want - held > kva_window_room(w))
+	if (new_size > (size_t)(w->limit - at))
 		return false;
-	kva_store_relaxed(&w->bump.cur, at + want);
+	cur = at + new_size + (new_size && !packed ? w->gap : 0);
+	cur += kva_padding((uintptr_t)cur, KV_ARENA_ALIGNMENT);
+	if (cur > w->limit)
+		return false;
+	kva_store_relaxed(&w->bump.cur, cur);
+	if (packed) {
+		w->packed = at + new_size;
+		w->strip_end = cur;
+	}
 	kva_bump_relaxed(&w->regrown, (int64_t)new_size - (int64_t)old_size);
 	kva_window_show(w);
 	if (w->lowered) {
-		kva_watch_forbid(at, held > want ? held : want);
+		kva_watch_forbid(at, old_size > new_size ? old_size : new_size);
 		kva_watch_restore(at, old_size < new_size ? old_size : new_size);
 		if (new_size > old_size)
 			kva_watch_allow(at + old_size, new_size - old_size);

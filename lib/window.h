@@ -2,21 +2,24 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  *
- *	| used .......... | free ............. | packed ....... | (free, above)
- *	^ start           ^ cur       ^ end    ^ limit          ^ top
+ *	| used .................. strip .. | free ................ |
+ *	^ start                packed ^    ^ cur          ^ end    ^ limit
+ *	                                 strip_end
  *
- * Allocations aligned to 8 and more grow from start; those aligned to less are
- * packed downwards from top, so that neither ever makes the other round. The fast
- * path (kv_arena_inline.h) takes from cur up to end; end is limit rounded down, or
- * lower where the slow path wants to be called.
+ * Allocations aligned to 8 and more start at cur. Those aligned to less are packed
+ * into a strip, which is made of what they need rounded up to 8 and is made longer
+ * as long as nothing else was taken since: a run of strings has no gaps, and a
+ * string between objects costs what an object would. The fast path
+ * (kv_arena_inline.h) takes from cur up to end; end is limit, or lower where the
+ * slow path wants to be called.
  *
- *   W1  start <= cur <= limit <= top, and end <= limit.
+ *   W1  start <= cur <= limit, end <= limit, and packed <= strip_end <= cur.
  *   W2  cur and end are multiples of KV_ARENA_ALIGNMENT.
  *   W3  a counted window has end - cur <= 32 KiB, and shown below 2^27, so that
  *       no tally overflows.
- *   W4  one thread writes a window. cur, limit, tally and regrown may be read by
- *       others meanwhile and are stored atomically; start, top and counts change
- *       only while the arena's lock, if it has one, is held.
+ *   W4  one thread writes a window. cur, tally and regrown may be read by others
+ *       meanwhile and are stored atomically; start and limit change only while the
+ *       arena's lock, if it has one, is held.
  */
 #ifndef KVA_WINDOW_H
 #define KVA_WINDOW_H
@@ -34,7 +37,8 @@ struct kva_window {
 	struct kv_arena_bump bump;	/* first: the fast path sees only this */
 	char *start;
 	char *limit;
-	char *top;
+	char *packed;			/* next byte of the strip */
+	char *strip_end;
 	int64_t regrown;		/* bytes that realloc asked for in place */
 	uint64_t shown;			/* bytes shown since the last fold, and 8
 					 * for each call: no fewer than 8 a count */
@@ -49,7 +53,7 @@ void kva_window_init(struct kva_window *w, uint64_t key, uint16_t gap);
 void kva_window_open(struct kva_window *w, char *start, size_t size);
 void kva_window_shut(struct kva_window *w);
 
-/* Move top by more bytes that follow it. Requires limit == top. */
+/* Look at more bytes, which follow limit. */
 void kva_window_extend(struct kva_window *w, size_t more);
 
 /* Take size bytes off the front of what is free, as if they had never been seen;
@@ -87,13 +91,13 @@ void kva_window_count(const struct kva_window *w, struct kva_counts *sum);
 static inline size_t
 kva_window_room(const struct kva_window *w)
 {
-	return (size_t)(kva_load_relaxed(&w->limit) - kva_load_relaxed(&w->bump.cur));
+	return (size_t)(w->limit - kva_load_relaxed(&w->bump.cur));
 }
 
 static inline size_t
 kva_window_used(const struct kva_window *w)
 {
-	return (size_t)(w->top - w->start) - kva_window_room(w);
+	return (size_t)(kva_load_relaxed(&w->bump.cur) - w->start);
 }
 
 /* Whether the tally must be folded before more is taken: 2^23 counts are far from
@@ -102,12 +106,6 @@ static inline bool
 kva_window_is_due(const struct kva_window *w)
 {
 	return w->shown >= (uint64_t)1 << 26;
-}
-
-static inline bool
-kva_window_has_packed(const struct kva_window *w)
-{
-	return w->limit != w->top;
 }
 
 #endif
