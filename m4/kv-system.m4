@@ -10,6 +10,8 @@ AS_CASE([$host_os],
   [linux*], [kv_os=linux],
   [kv_os=posix])
 AS_IF([test $kv_os:$enable_posix_only = linux:yes], [kv_os=posix])
+AS_IF([test $kv_os = windows],
+  [AC_MSG_ERROR([there is no lib/os_windows.c yet])])
 AS_IF([test $kv_os = linux],
   [AC_DEFINE([KV_OS_LINUX], [1], [Define to 1 if lib/os_linux.c is built.])])
 AM_CONDITIONAL([OS_LINUX], [test $kv_os = linux])
