@@ -8,7 +8,7 @@
  * in the library, and a program that does not include it pays nothing.
  *
  *	ProtobufCAllocator from_arena = {
- *		kv_arena_adapter_malloc, kv_arena_adapter_free, arena
+ *		kv_arena_adapter_bare_malloc, kv_arena_adapter_bare_free, arena
  *	};
  *	Zones *zones = zones__unpack(&from_arena, size, data);
  *	...
@@ -20,15 +20,18 @@
  *	a context, first          kv_arena_adapter_NAME        protobuf-c, yajl,
  *	                                                       zstd, brotli, duktape
  *	a context, last           kv_arena_adapter_NAME_in     nghttp2, pcre2
- *	unsigned items and size   kv_arena_adapter_zalloc      zlib, bzip2 (int)
+ *	the same, no realloc      kv_arena_adapter_bare_NAME   protobuf-c, zstd
+ *	unsigned items and size   kv_arena_adapter_zalloc      zlib
  *	a context and old sizes   kv_arena_adapter_sized       Lua
- *	no context                kv_arena_current_NAME        cJSON, jansson, cmark,
- *	                                                       libxml2, tree-sitter
+ *	no context                kv_arena_current_NAME        cmark, expat, libxml2,
+ *	                                                       tree-sitter
+ *	the same, no realloc      kv_arena_current_bare_NAME   cJSON, jansson
  *	no context, old sizes     kv_arena_current_sized_NAME  GMP
  *
- * The plain sets put 8 bytes with the size in front of each piece, the sized ones
- * none. free and realloc act in place on the newest piece; an older one that is
- * freed stays until reset, and one that grows is copied. So a library that frees
+ * The plain sets put 8 bytes with the size in front of each piece; the sized and
+ * the bare ones put nothing. free and realloc act in place on the newest piece; an
+ * older one that is freed stays until reset, and one that grows is copied; the
+ * bare free does nothing at all. So a library that frees
  * and allocates all the time makes an arena grow: compare
  * kv_arena_total_allocated with what is alive before relying on it.
  *
@@ -171,6 +174,21 @@ kv_arena_adapter_zalloc(void *arena, unsigned n, unsigned size)
 	return kv_arena_adapter_malloc(arena, (size_t)n * size);
 }
 
+/* ---- A context, first, and no realloc -------------------------------------
+ * For what is built and discarded: nothing in front of a piece, no free. */
+static inline void *
+kv_arena_adapter_bare_malloc(void *arena, size_t size)
+{
+	return kv_arena_alloc((kv_arena_t *)arena, size ? size : 1);
+}
+
+static inline void
+kv_arena_adapter_bare_free(void *arena, void *ptr)
+{
+	(void)arena;
+	(void)ptr;
+}
+
 /* ---- A context, last ----------------------------------------------------- */
 
 static inline void *
@@ -218,11 +236,11 @@ kv_arena_adapter_sized(void *arena, void *ptr, size_t old_size, size_t new_size)
 /* ---- No context ------------------------------------------------------------
  * Hooks without a context find their arena in a thread-local variable.
  *
- *	cJSON_Hooks hooks = { kv_arena_current_malloc, kv_arena_current_free };
- *	cJSON_InitHooks(&hooks);		once, in the program
+ *	xmlMemSetup(kv_arena_current_free, kv_arena_current_malloc,
+ *		kv_arena_current_realloc, kv_arena_current_strdup);	once
  *
  *	kv_arena_t *before = kv_arena_current_push(arena);
- *	cJSON *doc = cJSON_Parse(text);
+ *	xmlDoc *doc = xmlReadMemory(text, size, NULL, NULL, 0);
  *	...
  *	kv_arena_current_pop(before);		doc is not used from here on
  *	kv_arena_reset(arena);
@@ -370,6 +388,25 @@ kv_arena_current_sized_free(void *ptr, size_t size)
 	if (arena)
 		(void)kv_arena_adapter_sized(arena, ptr, size, 0);
 	else
+		free(ptr);
+}
+
+/* ---- No context, no realloc -------------------------------------------------
+ * As the sized set: a piece must be freed under the push it was made under, for
+ * with nothing pushed these are malloc and free. */
+static inline void *
+kv_arena_current_bare_malloc(size_t size)
+{
+	kv_arena_t *arena = kv_arena_current_top;
+
+	return KV_ARENA_LIKELY(arena != NULL) ?
+		kv_arena_adapter_bare_malloc(arena, size) : malloc(size ? size : 1);
+}
+
+static inline void
+kv_arena_current_bare_free(void *ptr)
+{
+	if (!kv_arena_current_top)
 		free(ptr);
 }
 

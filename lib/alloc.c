@@ -6,6 +6,7 @@
 #include "oom.h"
 #include "shard.h"
 #include "size.h"
+#include "thread.h"
 #include "watch.h"
 
 #include <string.h>
@@ -20,26 +21,65 @@ refuse(struct kva_arena *a, int error)
 	return NULL;
 }
 
-static void *
-try_once(struct kva_arena *a, size_t size, size_t alignment)
-{
-	struct kva_shard *s;
+enum kind { COUNTED, RECORD };
 
-	if (!a->team)
-		return kva_arena_alloc(a, size, alignment);
-	s = kva_shard_mine(a);
-	return s ? kva_shard_alloc(s, size, alignment) : NULL;
+/* Uncount a record, which is the allocation that w made last. */
+static void
+set_apart(struct kva_arena *a, struct kva_window *w, size_t size)
+{
+	kva_window_untally(w, size);
+	kva_add_relaxed(&a->bytes.records, kva_round_up(size, KV_ARENA_ALIGNMENT));
+}
+
+static void *
+try_shared(struct kva_arena *a, size_t size, size_t alignment, enum kind kind)
+{
+	struct kva_shard *s = kva_shard_mine(a);
+	void *p;
+
+	if (!s)
+		return NULL;
+	p = kva_shard_alloc(s, size, alignment);
+	if (p && kind == RECORD)
+		set_apart(a, &s->window, size);
+	kva_shard_leave(s);
+	return p;
+}
+
+static void *
+try_once(struct kva_arena *a, size_t size, size_t alignment, enum kind kind)
+{
+	void *p;
+
+	if (a->team)
+		return try_shared(a, size, alignment, kind);
+	p = kva_arena_alloc(a, size, alignment);
+	if (p && kind == RECORD)
+		set_apart(a, &a->front.window, size);
+	return p;
+}
+
+static void *
+insist(struct kva_arena *a, size_t size, size_t alignment, enum kind kind)
+{
+	void *p;
+
+	do
+		p = try_once(a, size, alignment, kind);
+	while (!p && kva_oom_retry(a, size));
+	return p;
 }
 
 void *
 kva_alloc(struct kva_arena *a, size_t size, size_t alignment)
 {
-	void *p;
+	return insist(a, size, alignment, COUNTED);
+}
 
-	do
-		p = try_once(a, size, alignment);
-	while (!p && kva_oom_retry(a, size));
-	return p;
+void *
+kva_alloc_record(struct kva_arena *a, size_t size)
+{
+	return insist(a, size, KV_ARENA_ALIGNMENT, RECORD);
 }
 
 KVA_PUBLIC void *
@@ -89,6 +129,8 @@ kv_arena_local(kv_arena_t *arena)
 		return refuse(NULL, EINVAL);
 	if (!a->team)
 		return &a->front.window.bump;
+	if (!kva_thread_may_stay())	/* a guest has no shard to hold on to */
+		return refuse(NULL, ENOTSUP);
 	s = kva_shard_mine(a);
 	return s ? &s->window.bump : NULL;
 }
@@ -219,18 +261,6 @@ kv_arena_realloc(kv_arena_t *arena, void *ptr, size_t old_size, size_t new_size)
 	memcpy(p, ptr, old_size);
 	kva_watch_forbid(ptr, old_size);
 	abandon(a, old_size);
-	return p;
-}
-
-void *
-kva_alloc_record(struct kva_arena *a, size_t size)
-{
-	void *p = kva_alloc(a, size, KV_ARENA_ALIGNMENT);
-
-	if (!p)
-		return NULL;
-	kva_window_untally(window_of_caller(a), size);
-	kva_add_relaxed(&a->bytes.records, kva_round_up(size, KV_ARENA_ALIGNMENT));
 	return p;
 }
 

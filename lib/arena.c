@@ -134,7 +134,7 @@ kva_arena_shut(struct kva_arena *a, struct kva_window *w)
 {
 	kva_arena_fold(a, w);
 	a->bytes.handed += kva_window_used(w);
-	a->bytes.tails += kva_window_room(w);
+	a->bytes.tails += kva_window_room(w) + kva_window_slack(w);
 	kva_window_shut(w);
 }
 
@@ -316,13 +316,19 @@ kva_arena_prepare(struct kva_arena *a)
 
 	if (a->tolls)
 		return 0;
+	if (!kva_arena_charge(a, sizeof *t)) {
+		errno = ENOMEM;
+		return -1;
+	}
 	t = kva_os.alloc(sizeof *t, sizeof(uint64_t));
 	if (!t) {
+		kva_arena_uncharge(a, sizeof *t);
 		errno = ENOMEM;
 		return -1;
 	}
 	memset(t, 0, sizeof *t);
 	a->tolls = t;
+	kva_arena_add_header(a, sizeof *t);
 	return 0;
 }
 
@@ -501,6 +507,7 @@ alloc_after_refill(struct kva_arena *a, size_t size, size_t alignment)
 		if (!b)
 			return NULL;
 		kva_arena_install(a, f, b);
+		kva_arena_make_room(a, f, size, alignment);
 	}
 	return kva_window_take(&f->window, size, alignment);
 }
@@ -637,8 +644,8 @@ kva_arena_restore(struct kva_arena *a, const struct kva_snapshot *s)
 	w->start = s->start;
 	kva_store_relaxed(&w->bump.cur, s->cur);
 	w->limit = limit;
-	w->packed = s->packed;
-	w->strip_end = s->strip_end;
+	kva_store_relaxed(&w->packed, s->packed);
+	kva_store_relaxed(&w->strip_end, s->strip_end);
 	kva_window_show(w);
 	a->bytes.handed = s->handed;
 	a->bytes.tails = s->tails;
@@ -826,7 +833,6 @@ kva_arena_init(struct kva_arena *a, uint64_t key, size_t header)
 {
 	uint16_t gap = kva_watch_on() ? KVA_WATCH_GAP : 0;
 
-	header += sizeof *a->tolls;	/* so that what reset leaves is what began */
 	if (!kva_arena_charge(a, header)) {
 		errno = ENOMEM;
 		return -1;

@@ -70,8 +70,8 @@ struct kva_tolls {
 /* Invariants, between calls and with the lock held:
  *   A1  blocks holds every block in use, the newest first; each front's block is
  *       among them. spares holds what reset kept, the largest first.
- *   A2  reserved = headers + handed + tails + the sizes of spares + used and room
- *       of every window (but what a SAFE arena's fronts have cut off) + what lies
+ *   A2  reserved = headers + handed + tails + the sizes of spares + used, slack
+ *       and room of every window (but what a SAFE arena's fronts have cut off) + what lies
  *       above each front's window in its block.
  *   A3  a block's size is what was charged for it; size <= capacity.
  *   A4  charged = reserved + the charged of all children.
@@ -125,7 +125,7 @@ void kva_arena_fini(struct kva_arena *a);
 /* Allocate from the front. Arguments are checked; NULL with ENOMEM. */
 void *kva_arena_alloc(struct kva_arena *a, size_t size, size_t alignment);
 
-/* Make the tolls, which are charged already. -1: ENOMEM. Needs the lock. */
+/* Make what the first block needs: the tolls. -1: ENOMEM. Needs the lock. */
 int kva_arena_prepare(struct kva_arena *a);
 
 /* Fold a window's tally into the tolls. */

@@ -197,11 +197,12 @@ use_rest(struct kva_arena *a, struct kva_block *b, struct kva_tolls *tolls,
 		.base = base, .capacity = size, .size = size,
 		.dirty = true, .borrowed = true,
 	};
-	if (!kva_arena_charge(a, size + sizeof *b)) {
+	if (!kva_arena_charge(a, sizeof *tolls + size + sizeof *b)) {
 		errno = ENOMEM;
 		return -1;
 	}
 	a->tolls = tolls;
+	kva_arena_add_header(a, sizeof *tolls);
 	kva_watch_forbid(base, size);
 	kva_arena_install(a, &a->front, b);
 	return 0;

@@ -95,7 +95,7 @@ thread_ends(void *unused)
 		kva_team_unlock(s->arena);
 	}
 	kva_registry_unlock();
-	kva_thread_forget();
+	kva_thread_end();
 }
 
 static void

@@ -8,7 +8,7 @@
 #include "shard.h"
 
 /* Make the fork and thread-exit hooks, once. Where they cannot be had the library
- * works on: shards of ended threads wait for reset. */
+ * works on: without the second every thread is a guest (thread.h). */
 void kva_registry_start(void);
 
 /* A key that no arena had before: flags in its low two bits. */

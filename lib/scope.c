@@ -127,9 +127,14 @@ kva_scope_run_defers(struct kva_arena *a, struct kva_defer *last)
 static bool
 is_at(const struct kva_arena *a, const struct kva_mark *m)
 {
-	return m && m->state.cur == a->front.window.bump.cur &&
-		m->state.packed == a->front.window.packed &&
-		m->state.blocks == a->blocks && m->defers == a->defers && !a->cell;
+	struct kva_snapshot now;
+
+	if (!m || a->cell || m->defers != a->defers)
+		return false;
+	kva_arena_save(a, &now);
+	return now.blocks == m->state.blocks && now.cur == m->state.cur &&
+		now.packed == m->state.packed && now.asked == m->state.asked &&
+		now.abandoned == m->state.abandoned;
 }
 
 kv_arena_mark_t

@@ -132,20 +132,30 @@ link_to_thread(struct kva_shard *s)
 static struct kva_shard *
 bind_shard(struct kva_arena *a)
 {
+	bool stays = kva_thread_may_stay();
 	struct kva_shard *s;
 
 	kva_registry_lock();
 	kva_team_lock(a);
 	s = adopt_or_add(a);
 	kva_team_unlock(a);
-	if (s)
+	if (s && stays)
 		link_to_thread(s);
 	kva_registry_unlock();
-	if (s)
-		kva_thread_watch_end();
-	else
+	if (!s)
 		errno = ENOMEM;
 	return s;
+}
+
+void
+kva_shard_leave(struct kva_shard *s)
+{
+	if (kva_likely(kva_thread_may_stay()))
+		return;
+	kva_thread_forget(s->window.bump.key);
+	kva_team_lock(s->arena);
+	s->owner = 0;
+	kva_team_unlock(s->arena);
 }
 
 struct kva_shard *

@@ -74,6 +74,9 @@ struct kva_shard *kva_shard_mine(struct kva_arena *a);
 /* The calling thread's shard if it has one; else NULL. */
 struct kva_shard *kva_shard_find(struct kva_arena *a);
 
+/* The call is over: a guest hands the shard back. */
+void kva_shard_leave(struct kva_shard *s);
+
 /* Allocate for the calling thread; arguments are checked. */
 void *kva_shard_alloc(struct kva_shard *s, size_t size, size_t alignment);
 

@@ -39,7 +39,7 @@ static void
 see(struct view *v, const struct kva_window *w)
 {
 	v->used += kva_window_used(w);
-	v->room += kva_window_room(w);
+	v->room += kva_window_room(w) + kva_window_slack(w);
 }
 
 static void

@@ -19,6 +19,7 @@ KVA_PUBLIC THREAD_LOCAL struct kv_arena_mine kv_arena_mine;
 static THREAD_LOCAL struct {
 	uint64_t token;
 	struct kva_shard *shards;
+	bool stays, ended;
 	struct kv_arena_mine table[REMEMBERED];
 } self;
 
@@ -65,18 +66,28 @@ kva_thread_shards(void)
 	return &self.shards;
 }
 
-void
-kva_thread_watch_end(void)
+bool
+kva_thread_may_stay(void)
 {
-	kva_os.exit_value(&self);	/* refused: the shards wait for reset */
+	if (!self.stays && !self.ended)
+		self.stays = kva_os.exit_value(&self) == 0;
+	return self.stays;
 }
 
 void
-kva_thread_forget(void)
+kva_thread_forget(uint64_t key)
 {
-	self.shards = NULL;
+	slot_of(key)->key = 0;
+	kv_arena_mine.key = 0;
+}
+
+void
+kva_thread_end(void)
+{
+	self.stays = false;
+	self.ended = true;
 	memset(self.table, 0, sizeof self.table);
-	kv_arena_mine = (struct kv_arena_mine){ 0, NULL };
+	kv_arena_mine.key = 0;
 }
 
 #if !defined(__ELF__)

@@ -21,10 +21,13 @@ void kva_thread_remember(uint64_t key, struct kva_shard *s);
 /* The list of the calling thread's shards, and its end. L1 is held. */
 struct kva_shard **kva_thread_shards(void);
 
-/* Have the shards handed back when the thread ends. */
-void kva_thread_watch_end(void);
+/* Have the shards handed back when the thread ends. False: that cannot be had, or
+ * the thread is ending already; then it is a guest, which keeps no shard beyond a
+ * call, for nobody would hand it back. */
+bool kva_thread_may_stay(void);
 
-/* Forget everything: the thread ends, or is the only one after fork. */
-void kva_thread_forget(void);
+/* Forget one key, or everything because the thread ends. */
+void kva_thread_forget(uint64_t key);
+void kva_thread_end(void);
 
 #endif

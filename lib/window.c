@@ -23,13 +23,20 @@ kva_window_init(struct kva_window *w, uint64_t key, uint16_t gap)
 	kva_window_shut(w);
 }
 
+static void
+set_strip(struct kva_window *w, char *packed, char *end)
+{
+	kva_store_relaxed(&w->packed, packed);
+	kva_store_relaxed(&w->strip_end, end);
+}
+
 void
 kva_window_open(struct kva_window *w, char *start, size_t size)
 {
 	w->start = start;
 	kva_store_relaxed(&w->bump.cur, start);
 	w->limit = start + size;
-	w->packed = w->strip_end = start;
+	set_strip(w, start, start);
 	kva_window_show(w);
 }
 
@@ -53,7 +60,8 @@ kva_window_cut(struct kva_window *w, size_t size)
 
 	assert(size <= kva_window_room(w));
 	kva_store_relaxed(&w->bump.cur, p + size);
-	w->start = w->packed = w->strip_end = w->bump.cur;
+	w->start = p + size;
+	set_strip(w, w->start, w->start);
 	kva_window_show(w);
 	return p;
 }
@@ -89,7 +97,7 @@ is_strip_last(const struct kva_window *w)
 static size_t
 advance_of(const struct kva_window *w, size_t size, size_t alignment)
 {
-	size_t strip = (size_t)(w->strip_end - w->packed), pad;
+	size_t strip = kva_window_slack(w), pad;
 
 	if (size > KVA_SIZE_LIMIT || alignment > KVA_SIZE_LIMIT)
 		return SIZE_MAX;
@@ -133,16 +141,16 @@ kva_window_untally(struct kva_window *w, size_t size)
 static char *
 take_packed(struct kva_window *w, size_t size, size_t alignment, size_t advance)
 {
-	char *cur = w->bump.cur, *p;
+	char *cur = w->bump.cur, *end = w->strip_end, *p;
 
 	if (advance > 0) {
 		if (!is_strip_last(w))
-			w->packed = cur;
-		w->strip_end = cur + advance;
-		kva_store_relaxed(&w->bump.cur, cur + advance);
+			set_strip(w, cur, cur);
+		end = cur + advance;
+		kva_store_relaxed(&w->bump.cur, end);
 	}
 	p = w->packed + strip_pad(w, alignment);
-	w->packed = p + size;
+	set_strip(w, p + size, end);
 	return p;
 }
 
@@ -203,10 +211,8 @@ kva_window_resize(struct kva_window *w, void *p, size_t old_size, size_t new_siz
 	if (cur > w->limit)
 		return false;
 	kva_store_relaxed(&w->bump.cur, cur);
-	if (packed) {
-		w->packed = at + new_size;
-		w->strip_end = cur;
-	}
+	if (packed)
+		set_strip(w, at + new_size, cur);
 	kva_bump_relaxed(&w->regrown, (int64_t)new_size - (int64_t)old_size);
 	kva_window_show(w);
 	if (w->lowered) {

@@ -37,7 +37,7 @@ struct kva_window {
 	struct kv_arena_bump bump;	/* first: the fast path sees only this */
 	char *start;
 	char *limit;
-	char *packed;			/* next byte of the strip */
+	char *packed;			/* next byte of the strip; stored atomically */
 	char *strip_end;
 	int64_t regrown;		/* bytes that realloc asked for in place */
 	uint64_t shown;			/* bytes shown since the last fold, and 8
@@ -94,10 +94,19 @@ kva_window_room(const struct kva_window *w)
 	return (size_t)(w->limit - kva_load_relaxed(&w->bump.cur));
 }
 
+/* Room of the strip, which only packed allocations can use. */
+static inline size_t
+kva_window_slack(const struct kva_window *w)
+{
+	return (size_t)(kva_load_relaxed(&w->strip_end) - kva_load_relaxed(&w->packed));
+}
+
+/* Bytes handed out; with slack and room they make up the window. */
 static inline size_t
 kva_window_used(const struct kva_window *w)
 {
-	return (size_t)(kva_load_relaxed(&w->bump.cur) - w->start);
+	return (size_t)(kva_load_relaxed(&w->bump.cur) - w->start) -
+		kva_window_slack(w);
 }
 
 /* Whether the tally must be folded before more is taken: 2^23 counts are far from
