@@ -3,8 +3,9 @@
  * SPDX-License-Identifier: BSD-2-Clause
  *
  * cJSON's hooks are global and have no context: the arena is found in a
- * thread-local variable that is pushed and popped around the use. cJSON_Delete,
- * which visits every node, is not needed.
+ * thread-local variable that is pushed and popped around the use. With hooks cJSON
+ * never calls realloc, so the bare pair will do. cJSON_Delete, which visits every
+ * node, is not needed.
  *
  * usage: cjson [--quick] [--line] [FILE.JSON]
  */
@@ -34,7 +35,7 @@ static void
 use_lane(enum race_lane lane)
 {
 	cJSON_Hooks from_arena = {
-		kv_arena_current_malloc, kv_arena_current_free
+		kv_arena_current_bare_malloc, kv_arena_current_bare_free
 	};
 	cJSON_Hooks counted = { counted_malloc, counted_free };
 

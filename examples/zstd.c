@@ -21,7 +21,7 @@ request(enum race_lane lane, kv_arena_t *arena)
 {
 	static char packed[1 << 17], unpacked[1 << 17];
 	ZSTD_customMem from_arena = {
-		kv_arena_adapter_malloc, kv_arena_adapter_free, arena
+		kv_arena_adapter_bare_malloc, kv_arena_adapter_bare_free, arena
 	};
 	ZSTD_customMem counted = { race_malloc, race_free, NULL };
 	ZSTD_customMem none = { NULL, NULL, NULL };

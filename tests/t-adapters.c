@@ -314,6 +314,23 @@ START_TEST(sized_grows_shrinks_and_frees)
 }
 END_TEST
 
+START_TEST(bare_pieces_have_no_header_and_no_end)
+{
+	char *p = kv_arena_adapter_bare_malloc(arena, 8);
+	char *q = kv_arena_adapter_bare_malloc(arena, 8);
+	size_t before;
+
+	kvt_true(kv_arena_owns(arena, p) && kv_arena_owns(arena, q));
+	if (!kvt_is_watched())
+		kvt_eq(q - p, 8);
+	kvt_true(kv_arena_adapter_bare_malloc(arena, 0) != NULL);
+	before = kv_arena_total_allocated(arena);
+	kv_arena_adapter_bare_free(arena, q);
+	kv_arena_adapter_bare_free(arena, NULL);
+	kvt_eq(kv_arena_total_allocated(arena), before);
+}
+END_TEST
+
 /* ---- No context --------------------------------------------------------------- */
 
 START_TEST(without_a_push_it_is_malloc)
@@ -457,6 +474,26 @@ START_TEST(current_sized_is_malloc_or_the_arena)
 }
 END_TEST
 
+START_TEST(current_bare_is_malloc_or_the_arena)
+{
+	char *p = kv_arena_current_bare_malloc(10);
+	kv_arena_t *before;
+
+	kvt_true(p != NULL && !kv_arena_owns(arena, p));
+	kv_arena_current_bare_free(p);		/* leak checkers see if not */
+	kv_arena_current_bare_free(NULL);
+
+	before = kv_arena_current_push(arena);
+	p = kv_arena_current_bare_malloc(10);
+	memset(p, 1, 10);
+	kvt_true(kv_arena_owns(arena, p));
+	kvt_true(kv_arena_current_bare_malloc(0) != NULL);
+	kv_arena_current_bare_free(p);
+	kvt_true(holds(p, 10, 1));
+	kv_arena_current_pop(before);
+}
+END_TEST
+
 /* ---- Limits and threads ---------------------------------------------------------- */
 
 START_TEST(a_refused_realloc_leaves_the_piece)
@@ -555,11 +592,12 @@ main(void)
 	tcase_add_test(t, a_missing_arena_is_refused);
 	tcase_add_test(t, a_random_life);
 
-	t = kvt_group(s, "sized");
+	t = kvt_group(s, "sized and bare");
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, sized_pieces_have_no_header);
 	tcase_add_test(t, sized_does_not_read_the_old_size_of_nothing);
 	tcase_add_test(t, sized_grows_shrinks_and_frees);
+	tcase_add_test(t, bare_pieces_have_no_header_and_no_end);
 
 	t = kvt_group(s, "current");
 	tcase_add_checked_fixture(t, setup, teardown);
@@ -572,6 +610,7 @@ main(void)
 	tcase_add_test(t, every_file_sees_the_same_push);
 #endif
 	tcase_add_test(t, current_sized_is_malloc_or_the_arena);
+	tcase_add_test(t, current_bare_is_malloc_or_the_arena);
 
 	t = kvt_group(s, "limits and threads");
 	tcase_add_test(t, a_refused_realloc_leaves_the_piece);
