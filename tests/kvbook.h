@@ -40,6 +40,11 @@ void kvt_strike(struct kvt_book *b, size_t n);
 /* Move all pieces of from behind those of into. */
 void kvt_join(struct kvt_book *into, struct kvt_book *from);
 
+/* Read the pieces from number first on again. Returns whether the book is without
+ * fault. As no two pieces have the same bytes, this finds what overlaps too, but
+ * cannot tell who with. */
+bool kvt_read(struct kvt_book *b, size_t first);
+
 /* Read every piece again and see that no two overlap. Returns whether the book
  * is without fault. */
 bool kvt_verify(struct kvt_book *b);
