@@ -32,6 +32,7 @@ struct kva_setup {
 	bool local;			/* place each block where its thread runs */
 	bool small_pages;
 	bool zero;
+	bool learns;			/* of its sizes, by its name */
 };
 
 /* And what few arenas have, so that the others need not carry it. */

@@ -12,6 +12,8 @@
  */
 #include "conf.h"
 #include "fault.h"
+#include "learn.h"
+#include "registry.h"
 #include "size.h"
 
 #include <limits.h>
@@ -222,6 +224,7 @@ kva_conf_read(const kv_arena_config_t *c, struct kva_setup *setup,
 	choose_sizes(c, setup);
 	setup->small_pages = c->huge_pages == KV_ARENA_HUGE_OFF;
 	setup->zero = c->zero;
+	setup->learns = c->learn_block_size && c->name;
 	*needs_extras = fill_extras(c, extras);
 	return 0;
 }
@@ -264,5 +267,11 @@ kva_conf_suggest(const char *hint)
 		return KV_ARENA_LARGE_BLOCK_SIZE;
 	size = read_size(hint);
 	errno = error;
-	return size ? size : KV_ARENA_DEFAULT_BLOCK_SIZE;
+	if (size == 0) {
+		kva_registry_lock();
+		size = kva_learn_size(hint);
+		kva_registry_unlock();
+		size = size ? whole_block(size) : KV_ARENA_DEFAULT_BLOCK_SIZE;
+	}
+	return size;
 }

@@ -5,10 +5,12 @@
  * Memory is asked for first; nothing can fail after the arena is registered.
  */
 #include "conf.h"
+#include "learn.h"
 #include "registry.h"
 #include "scope.h"
 #include "seal.h"
 #include "size.h"
+#include "stats.h"
 #include "watch.h"
 
 #include <string.h>
@@ -60,6 +62,22 @@ init_fronts(struct kva_arena *a, uint64_t key)
 			a->front.window.gap);
 }
 
+/* Let the first block be as large as the arena will probably be: one is enough. */
+static void
+use_lesson(struct kva_arena *a)
+{
+	size_t size;
+
+	kva_registry_lock();
+	size = kva_learn_size(a->extras->name);
+	kva_registry_unlock();
+	size = kva_cache_capacity(size + size / 8);
+	if (size > a->next_capacity)
+		a->next_capacity = size;
+	if (size > a->setup.max_block)
+		a->setup.max_block = size;
+}
+
 /* The last step of every create. -1: a limit of an ancestor refuses. */
 static int
 begin(const struct parts *p, const struct kva_setup *setup,
@@ -78,7 +96,22 @@ begin(const struct parts *p, const struct kva_setup *setup,
 	init_fronts(a, key);
 	a->cache = kva_cache_join(cache);
 	kva_registry_add(a);
+	if (setup->learns)
+		use_lesson(a);
 	return 0;
+}
+
+/* What the arena came to hold is noted before it all ends. */
+static void
+give_lesson(const struct kva_arena *a)
+{
+	size_t bytes = kva_stats_handed(a) + a->bytes.tails;
+
+	if (!a->setup.learns || bytes == 0)
+		return;
+	kva_registry_lock();
+	kva_learn_note(a->extras->name, bytes);
+	kva_registry_unlock();
 }
 
 static void
@@ -293,6 +326,7 @@ end(struct kva_arena *a)
 
 	kva_unseal(a);
 	end_children(a);
+	give_lesson(a);
 	kva_scope_end(a);
 	leave_parent(a);
 	kva_registry_remove(a);
@@ -323,6 +357,7 @@ kv_arena_reset(kv_arena_t *arena)
 		return;
 	kva_unseal(a);
 	end_children(a);
+	give_lesson(a);
 	kva_scope_end(a);
 	if (a->team)
 		kva_team_reset(a);

@@ -125,7 +125,7 @@ kva_scope_run_defers(struct kva_arena *a, struct kva_defer *last)
 /* Whether nothing happened since the newest mark: then it will do, and a loop that
  * marks and rewinds does not leave a record each time round. */
 static bool
-is_at(const struct kva_arena *a, const struct kva_mark *m)
+is_at(struct kva_arena *a, const struct kva_mark *m)
 {
 	struct kva_snapshot now;
 
