@@ -64,7 +64,7 @@ struct kva_tolls {
 	uint64_t fresh, reused, returned;	/* blocks */
 	uint64_t own;			/* blocks with one large allocation */
 	uint64_t misplaced;		/* blocks the system would not place */
-	uint64_t resets;
+	uint32_t resets;
 	uint64_t alignments[8];		/* atomic */
 };
 
@@ -90,8 +90,8 @@ struct kva_arena {
 	struct kva_defer *defers;	/* newest first */
 	struct kva_mark *marks;		/* newest first */
 	uint64_t mark_serial;
-	uint64_t failed;		/* atomic; allocations that gave NULL */
-	uint64_t resets;
+	uint32_t failed;		/* atomic; allocations that gave NULL */
+	uint32_t resets;
 	uint64_t *cell;			/* generation for handles; NULL: none */
 	bool sealed;
 	bool in_buffer;			/* the caller's; never freed */
