@@ -90,11 +90,12 @@ race_calloc(void *context, size_t n, size_t size)
 static inline void
 race_free(void *context, void *ptr)
 {
-	size_t *base = (size_t *)ptr - 16 / sizeof(size_t);
+	size_t *base;
 
 	(void)context;
 	if (!ptr)
 		return;
+	base = (size_t *)ptr - 16 / sizeof(size_t);
 	race_count(*base, 0);
 	free(base);
 }

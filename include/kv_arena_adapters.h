@@ -85,15 +85,19 @@ kv_arena_adapter_gross(size_t size)
 	return size <= SIZE_MAX / 2 ? size + KV_ARENA_ADAPTER_HEAD : SIZE_MAX;
 }
 
-/* End a piece. Only the newest has anything to give back; for the others the
- * call is saved where the end of the arena's window can be seen. */
+/* End a piece. Only the newest has anything to give back; for the others the call
+ * is saved where it can be seen from here which that is: not in shared arenas, and
+ * not where debug levels and memory checkers keep the window shut. */
 static inline void
 kv_arena_adapter_end(kv_arena_t *arena, void *piece, size_t size)
 {
+	const struct kv_arena_bump *b;
+
 	if (!arena || !size)
 		return;
-	if (!(arena->bump.key & KV_ARENA_KEY_SHARED) &&
-	    (char *)piece + kv_arena_round_up(size) != arena->bump.cur)
+	b = &arena->bump;
+	if (!(b->key & KV_ARENA_KEY_SHARED) && b->cur != b->end &&
+	    (char *)piece + kv_arena_round_up(size) != b->cur)
 		return;
 	(void)kv_arena_realloc(arena, piece, size, 0);
 }
