@@ -486,7 +486,7 @@ run_round(enum mode mode, uint64_t number, uint64_t seed)
 		abort();
 	for (size_t i = 0; i < options.threads; i++) {
 		w[i].x = mixed(mixed(seed) + i) | 1;
-		w[i].book.salt = seed << 20 ^ (uint64_t)i << 44;
+		w[i].book.salt = (uint64_t)i << 40;
 	}
 	if (mode == SAFE)
 		run_safe(w, seed, &r);

@@ -548,6 +548,30 @@ START_TEST(large_allocations_are_resized_too)
 }
 END_TEST
 
+START_TEST(packed_neighbours_are_not_grown_over)
+{
+	/* Tight pieces of every size, each resized while the next one lives. */
+	for (size_t n = 1; n <= 72; n++) {
+		for (size_t m = 1; m <= 9; m++) {
+			kv_arena_t *a = kv_arena_create(0);
+			struct kvt_book book = { 0 };
+
+			kvt_enter(&book, kv_arena_alloc_aligned(a, n, 1), n, 1);
+			kvt_enter(&book, kv_arena_alloc_aligned(a, m, 4), m, 4);
+			for (size_t i = 0; i < 2; i++)
+				kvt_resize(&book, i, kv_arena_realloc(a,
+					book.pieces[i].p, book.pieces[i].size,
+					n + m + 16), n + m + 16);
+			kvt_enter(&book, kv_arena_alloc_aligned(a, m, 2), m, 2);
+			kvt_intact(&book);
+			kvt_balanced(a);
+			kvt_drop(&book);
+			kv_arena_destroy(a);
+		}
+	}
+}
+END_TEST
+
 /* ---- Room ahead, ownership, handles of a thread ------------------------------------ */
 
 START_TEST(reserved_bytes_cannot_fail)
@@ -691,6 +715,7 @@ main(void)
 	tcase_add_test(g, new_size_zero_gives_the_latest_back);
 	tcase_add_test(g, failed_growth_leaves_the_allocation);
 	tcase_add_test(g, large_allocations_are_resized_too);
+	tcase_add_test(g, packed_neighbours_are_not_grown_over);
 
 	g = kvt_group(s, "room, ownership, handles");
 	tcase_add_test(g, reserved_bytes_cannot_fail);
