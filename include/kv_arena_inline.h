@@ -44,16 +44,23 @@ extern "C" {
 struct kv_arena_bump {
 	char *cur;			/* next free byte */
 	char *end;			/* end of what the fast path may take */
-	uint64_t key;			/* 0, or id << 2 | flags; never used again */
+	uint64_t key;			/* id << 3 | kind; an id is never used again */
 	uint64_t tally[KV_ARENA_TALLIES];
 };
 
-#define KV_ARENA_KEY_COUNTED 1u		/* detailed statistics */
-#define KV_ARENA_KEY_SHARED 2u		/* cur and end are those of a shard */
+/* A kv_arena_t * is the address of an arena, whose bump comes first, with the
+ * arena's kind in its low bits: so the fast path tells kinds and NULL apart by
+ * testing a register, and reads no memory that it does not need. */
+#define KV_ARENA_PLAIN 1u		/* one thread, no detailed statistics */
+#define KV_ARENA_SHARED 2u		/* cur and end are those of a shard */
+#define KV_ARENA_COUNTED 4u		/* detailed statistics */
+#define KV_ARENA_KINDS 7u
 
-struct kv_arena {
-	struct kv_arena_bump bump;	/* the body follows it, in arena.h */
-};
+KV_ARENA_INLINE struct kv_arena_bump *
+kv_arena_bump_of(const kv_arena_t *arena, unsigned kind)
+{
+	return (struct kv_arena_bump *)((uintptr_t)arena - kind);
+}
 
 /* The calling thread's shard of the shared arena it used last. A key is never
  * given to a second arena, so a stale entry can not match. */
@@ -65,11 +72,11 @@ struct kv_arena_mine {
 #if defined(__ELF__)
 extern __thread struct kv_arena_mine kv_arena_mine
 	__attribute__((__tls_model__("initial-exec")));
-#define KV_ARENA_MINE(k) \
-	(KV_ARENA_LIKELY(kv_arena_mine.key == (k)) ? kv_arena_mine.bump : NULL)
-#else	/* thread-locals do not cross a DLL's border: ask the library */
-struct kv_arena_bump *kv_arena_mine_of(uint64_t key);
-#define KV_ARENA_MINE(k) kv_arena_mine_of(k)
+#define KV_ARENA_IS_MINE(k) (kv_arena_mine.key == (k))
+#define KV_ARENA_MINE() kv_arena_mine.bump
+#else	/* a thread-local does not cross a DLL's border: always ask the library */
+#define KV_ARENA_IS_MINE(k) ((void)(k), 0)
+#define KV_ARENA_MINE() ((struct kv_arena_bump *)0)
 #endif
 
 void *kv_arena_alloc_slow(kv_arena_t *arena, size_t size);
@@ -81,44 +88,76 @@ kv_arena_round_up(size_t size)
 	return (size + (KV_ARENA_ALIGNMENT - 1)) & ~(size_t)(KV_ARENA_ALIGNMENT - 1);
 }
 
-/* Take size bytes, known to fit, from a bump that others may be reading. */
-KV_ARENA_INLINE void *
-kv_arena_take(struct kv_arena_bump *b, size_t size)
-{
-	char *p = b->cur;
-
-	if (b->key & KV_ARENA_KEY_COUNTED) {
-		uint64_t *t = &b->tally[63 ^ __builtin_clzll(2 * (uint64_t)size - 1)];
-		__atomic_store_n(t, *t + KV_ARENA_TALLY_ONE + size, __ATOMIC_RELAXED);
-	}
-	__atomic_store_n(&b->cur, p + kv_arena_round_up(size), __ATOMIC_RELAXED);
-	return p;
-}
-
 /* A size of 0 wraps to the largest and so never fits. */
-KV_ARENA_INLINE int
+KV_ARENA_INLINE bool
 kv_arena_fits(const struct kv_arena_bump *b, size_t size)
 {
 	return size - 1 < (size_t)(b->end - b->cur);
 }
 
+/* Take size bytes, known to fit; and the same where others may be reading. */
+KV_ARENA_INLINE void *
+kv_arena_take(struct kv_arena_bump *b, size_t size)
+{
+	char *p = b->cur;
+
+	b->cur = p + kv_arena_round_up(size);
+	return p;
+}
+
+KV_ARENA_INLINE void *
+kv_arena_take_shared(struct kv_arena_bump *b, size_t size)
+{
+	char *p = b->cur;
+
+	__atomic_store_n(&b->cur, p + kv_arena_round_up(size), __ATOMIC_RELAXED);
+	return p;
+}
+
+KV_ARENA_INLINE void
+kv_arena_count(struct kv_arena_bump *b, size_t size)
+{
+	uint64_t *t = &b->tally[63 ^ __builtin_clzll(2 * (uint64_t)size - 1)];
+
+	__atomic_store_n(t, *t + KV_ARENA_TALLY_ONE + size, __ATOMIC_RELAXED);
+}
+
+/* What an arena that is not plain does; inlined where the fast path is. */
+KV_ARENA_INLINE void *
+kv_arena_alloc_tracked(kv_arena_t *arena, size_t size)
+{
+	uintptr_t kind = (uintptr_t)arena;
+	struct kv_arena_bump *b;
+
+	if (kind & KV_ARENA_SHARED) {
+		b = (struct kv_arena_bump *)(kind & ~(uintptr_t)KV_ARENA_KINDS);
+		if (KV_ARENA_LIKELY(KV_ARENA_IS_MINE(b->key))) {
+			b = KV_ARENA_MINE();
+			if (KV_ARENA_LIKELY(kv_arena_fits(b, size))) {
+				if (kind & KV_ARENA_COUNTED)
+					kv_arena_count(b, size);
+				return kv_arena_take_shared(b, size);
+			}
+		}
+	} else if (kind) {
+		b = kv_arena_bump_of(arena, KV_ARENA_COUNTED);
+		if (KV_ARENA_LIKELY(kv_arena_fits(b, size))) {
+			kv_arena_count(b, size);
+			return kv_arena_take(b, size);
+		}
+	}
+	return kv_arena_alloc_slow(arena, size);
+}
+
 KV_ARENA_INLINE void *
 kv_arena_alloc(kv_arena_t *arena, size_t size)
 {
-	struct kv_arena_bump *b = &arena->bump;
+	struct kv_arena_bump *b = kv_arena_bump_of(arena, KV_ARENA_PLAIN);
 
-	if (KV_ARENA_LIKELY(arena && !b->key)) {
-		if (KV_ARENA_LIKELY(kv_arena_fits(b, size))) {
-			void *p = b->cur;
-			b->cur += kv_arena_round_up(size);
-			return p;
-		}
-	} else if (arena) {
-		if (b->key & KV_ARENA_KEY_SHARED)
-			b = KV_ARENA_MINE(b->key);
-		if (KV_ARENA_LIKELY(b && kv_arena_fits(b, size)))
-			return kv_arena_take(b, size);
-	}
+	if (!KV_ARENA_LIKELY((uintptr_t)arena & KV_ARENA_PLAIN))
+		return kv_arena_alloc_tracked(arena, size);
+	if (KV_ARENA_LIKELY(kv_arena_fits(b, size)))
+		return kv_arena_take(b, size);
 	return kv_arena_alloc_slow(arena, size);
 }
 
@@ -136,8 +175,11 @@ void *kv_arena_local_alloc(kv_arena_local_t *local, size_t size);
 KV_ARENA_INLINE void *
 kv_arena_local_alloc(kv_arena_local_t *local, size_t size)
 {
-	if (KV_ARENA_LIKELY(kv_arena_fits(local, size)))
-		return kv_arena_take(local, size);
+	if (KV_ARENA_LIKELY(kv_arena_fits(local, size))) {
+		if (local->key & KV_ARENA_COUNTED)
+			kv_arena_count(local, size);
+		return kv_arena_take_shared(local, size);
+	}
 	return kv_arena_local_slow(local, size);
 }
 

@@ -100,7 +100,7 @@ kv_arena_alloc(kv_arena_t *arena, size_t size)
 static struct kva_arena *
 arena_of_local(struct kv_arena_bump *b)
 {
-	if (b->key & KV_ARENA_KEY_SHARED)
+	if (b->key & KV_ARENA_SHARED)
 		return kva_container(b, struct kva_shard, window.bump)->arena;
 	return kva_container(b, struct kva_arena, front.window.bump);
 }
@@ -153,7 +153,7 @@ kv_arena_alloc_aligned(kv_arena_t *arena, size_t size, size_t alignment)
 	if (!a || size == 0 || !kva_is_power_of_two(alignment))
 		return refuse(a, EINVAL);
 	p = kva_alloc(a, size, alignment);
-	if (p && a->front.window.bump.key & KV_ARENA_KEY_COUNTED)
+	if (p && a->front.window.bump.key & KV_ARENA_COUNTED)
 		kva_add_relaxed(&a->tolls->alignments[alignment_index(alignment)], 1);
 	return p;
 }

@@ -64,7 +64,6 @@ struct kva_tolls {
 	uint64_t fresh, reused, returned;	/* blocks */
 	uint64_t own;			/* blocks with one large allocation */
 	uint64_t misplaced;		/* blocks the system would not place */
-	uint32_t resets;
 	uint64_t alignments[8];		/* atomic */
 };
 
@@ -109,10 +108,19 @@ struct kva_arena {
 	struct kva_arena *next, **link;	/* the registry's */
 };
 
+/* The public pointer, which carries the kind, and back; NULL stays NULL. */
 static inline struct kva_arena *
 kva_arena_of(const kv_arena_t *a)
 {
-	return (struct kva_arena *)(uintptr_t)a;
+	return (struct kva_arena *)((uintptr_t)a & ~(uintptr_t)KV_ARENA_KINDS);
+}
+
+static inline kv_arena_t *
+kva_arena_public(const struct kva_arena *a)
+{
+	unsigned kind = (unsigned)a->front.window.bump.key & KV_ARENA_KINDS;
+
+	return (kv_arena_t *)((uintptr_t)a + kind);
 }
 
 /* Make a zeroed arena whose setup, extras, cache and parent are set one with no

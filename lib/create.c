@@ -24,12 +24,6 @@ struct parts {
 	size_t header;			/* bytes of all of them */
 };
 
-static kv_arena_t *
-public(struct kva_arena *a)
-{
-	return (kv_arena_t *)(void *)a;
-}
-
 /* A piece of a buffer, or NULL when it is used up. */
 static void *
 carve(char **at, size_t *left, size_t size, size_t alignment)
@@ -47,11 +41,11 @@ carve(char **at, size_t *left, size_t size, size_t alignment)
 static uint64_t
 choose_key(const kv_arena_config_t *c)
 {
-	unsigned flags = c->enable_detailed_stats ? KV_ARENA_KEY_COUNTED : 0;
+	unsigned kind = c->enable_detailed_stats ? KV_ARENA_COUNTED : 0;
 
 	if (c->thread_mode == KV_ARENA_THREAD_SAFE)
-		return kva_registry_key(flags | KV_ARENA_KEY_SHARED);
-	return flags;
+		kind |= KV_ARENA_SHARED;
+	return kva_registry_key(kind ? kind : KV_ARENA_PLAIN);
 }
 
 static void
@@ -176,7 +170,7 @@ create(const kv_arena_config_t *config, struct kva_arena *parent)
 	p.arena->parent = parent;
 	if (begin(&p, &setup, &extras, choose_key(&c), c.cache) != 0)
 		goto fail;
-	return public(p.arena);
+	return kva_arena_public(p.arena);
 fail:
 	free_parts(&p);
 	errno = ENOMEM;
@@ -214,7 +208,7 @@ kv_arena_create_child(kv_arena_t *parent, const kv_arena_config_t *config)
 	child->sibling = p->children;
 	p->children = child;
 	kva_registry_unlock();
-	return public(child);
+	return kva_arena_public(child);
 }
 
 /* The rest of the buffer becomes the first block, whose descriptor and tolls lie
@@ -282,7 +276,7 @@ kv_arena_create_in(void *buffer, size_t size, const kv_arena_config_t *config)
 	if (begin(&p, &setup, &extras, choose_key(&c), c.cache) != 0)
 		goto fail;
 	if (use_rest(p.arena, b, tolls, at, size) == 0)
-		return public(p.arena);
+		return kva_arena_public(p.arena);
 	end(p.arena);
 	errno = ENOMEM;
 	return NULL;

@@ -56,7 +56,7 @@ kva_oom_retry(struct kva_arena *a, size_t wanted)
 {
 	const struct kva_extras *e = a->extras;
 	char path[256], message[400];
-	kv_arena_oom_t oom = { (kv_arena_t *)(void *)a, wanted, 0, message };
+	kv_arena_oom_t oom = { kva_arena_public(a), wanted, 0, message };
 	int error = errno;
 	bool again;
 

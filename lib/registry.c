@@ -38,9 +38,9 @@ kva_registry_first(void)
 }
 
 uint64_t
-kva_registry_key(unsigned flags)
+kva_registry_key(unsigned kind)
 {
-	return (kva_add_relaxed(&last_id, 1) + 1) << 2 | flags;
+	return (kva_add_relaxed(&last_id, 1) + 1) << 3 | kind;
 }
 
 void

@@ -11,8 +11,8 @@
  * works on: without the second every thread is a guest (thread.h). */
 void kva_registry_start(void);
 
-/* A key that no arena had before: flags in its low two bits. */
-uint64_t kva_registry_key(unsigned flags);
+/* A key that no arena had before, with the kind in its low bits. */
+uint64_t kva_registry_key(unsigned kind);
 
 /* An arena begins and ends its public life. */
 void kva_registry_add(struct kva_arena *a);

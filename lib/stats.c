@@ -83,7 +83,7 @@ counts_of(const struct kva_arena *a)
 static bool
 is_counted(const struct kva_arena *a)
 {
-	return a->front.window.bump.key & KV_ARENA_KEY_COUNTED;
+	return a->front.window.bump.key & KV_ARENA_COUNTED;
 }
 
 static void

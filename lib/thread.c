@@ -36,7 +36,7 @@ kva_thread_token(void)
 static struct kv_arena_mine *
 slot_of(uint64_t key)
 {
-	return &self.table[(key >> 2) % REMEMBERED];
+	return &self.table[(key >> 3) % REMEMBERED];
 }
 
 struct kva_shard *
@@ -89,11 +89,3 @@ kva_thread_end(void)
 	memset(self.table, 0, sizeof self.table);
 	kv_arena_mine.key = 0;
 }
-
-#if !defined(__ELF__)
-KVA_PUBLIC struct kv_arena_bump *
-kv_arena_mine_of(uint64_t key)
-{
-	return kv_arena_mine.key == key ? kv_arena_mine.bump : NULL;
-}
-#endif

@@ -73,7 +73,7 @@ kva_window_show(struct kva_window *w)
 
 	if (w->lowered)
 		room = 0;
-	else if (room > COUNTED_ROOM && (w->bump.key & KV_ARENA_KEY_COUNTED))
+	else if (room > COUNTED_ROOM && (w->bump.key & KV_ARENA_COUNTED))
 		room = COUNTED_ROOM;
 	w->bump.end = w->bump.cur + kva_round_down(room, KV_ARENA_ALIGNMENT);
 	w->shown += room + KV_ARENA_ALIGNMENT;
@@ -124,7 +124,7 @@ kva_window_tally(struct kva_window *w, size_t size)
 	uint64_t *t = &w->bump.tally[kva_bucket(size, KV_ARENA_TALLIES - 1)];
 
 	w->shown += size;
-	if (w->bump.key & KV_ARENA_KEY_COUNTED)
+	if (w->bump.key & KV_ARENA_COUNTED)
 		kva_store_relaxed(t, *t + KV_ARENA_TALLY_ONE + size);
 }
 
@@ -133,7 +133,7 @@ kva_window_untally(struct kva_window *w, size_t size)
 {
 	uint64_t *t = &w->bump.tally[kva_bucket(size, KV_ARENA_TALLIES - 1)];
 
-	if (w->bump.key & KV_ARENA_KEY_COUNTED)
+	if (w->bump.key & KV_ARENA_COUNTED)
 		kva_store_relaxed(t, *t - KV_ARENA_TALLY_ONE - size);
 }
 
