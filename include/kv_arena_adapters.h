@@ -91,12 +91,13 @@ kv_arena_adapter_gross(size_t size)
 static inline void
 kv_arena_adapter_end(kv_arena_t *arena, void *piece, size_t size)
 {
+	unsigned kind = (unsigned)(uintptr_t)arena & KV_ARENA_KINDS;
 	const struct kv_arena_bump *b;
 
 	if (!arena || !size)
 		return;
-	b = &arena->bump;
-	if (!(b->key & KV_ARENA_KEY_SHARED) && b->cur != b->end &&
+	b = kv_arena_bump_of(arena, kind);
+	if (!(kind & KV_ARENA_SHARED) && b->cur != b->end &&
 	    (char *)piece + kv_arena_round_up(size) != b->cur)
 		return;
 	(void)kv_arena_realloc(arena, piece, size, 0);
