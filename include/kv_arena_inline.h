@@ -119,6 +119,8 @@ kv_arena_count(struct kv_arena_bump *b, size_t size)
 {
 	uint64_t *t = &b->tally[63 ^ __builtin_clzll(2 * (uint64_t)size - 1)];
 
+	if (size > (size_t)1 << (KV_ARENA_TALLIES - 1))
+		__builtin_unreachable();	/* it fits a counted window */
 	__atomic_store_n(t, *t + KV_ARENA_TALLY_ONE + size, __ATOMIC_RELAXED);
 }
 

@@ -216,10 +216,11 @@ kva_window_resize(struct kva_window *w, void *p, size_t old_size, size_t new_siz
 	kva_bump_relaxed(&w->regrown, (int64_t)new_size - (int64_t)old_size);
 	kva_window_show(w);
 	if (w->lowered) {
-		kva_watch_forbid(at, old_size > new_size ? old_size : new_size);
-		kva_watch_restore(at, old_size < new_size ? old_size : new_size);
+		/* Only what changes: the bytes kept stay as defined as they are. */
 		if (new_size > old_size)
 			kva_watch_allow(at + old_size, new_size - old_size);
+		else
+			kva_watch_forbid(at + new_size, old_size - new_size);
 	}
 	return true;
 }
