@@ -120,6 +120,8 @@ measure(const struct cell *c, struct plan *p)
 	long faulted = 0;
 	size_t n = 0;
 
+	memset(ours, 1, sizeof ours);		/* or its pages fault later */
+	memset(limits, 1, sizeof limits);
 	limit.peer = &kb_limit;
 	if (!kb_open(&limit, &limit_plan.life))
 		exit(1);

@@ -22,6 +22,7 @@
 
 #define HEAD								\
 	"set encoding utf8\n"						\
+	"set termoption noenhanced\n"					\
 	"set border 3 lc rgb '#666666'\n"				\
 	"set tics nomirror out\n"					\
 	"set grid lc rgb '#e4e4e4' lt 1 lw 0.6\n"
@@ -113,7 +114,8 @@ draw_bars(FILE *g, const struct options *o, const struct workload *w,
 		"plot $bars using 1:2:(%g):1:($2-0.36):($2+0.36):6 with boxxyerror "
 		"fs solid 0.9 noborder lc rgb variable, "
 		"$bars using 1:2:3:4 with xerrorbars pt -1 lc rgb '#333333' lw 0.7, "
-		"$bars using 4:2:(sprintf(' %%.3g', $5)) with labels left "
+		"$bars using 4:2:($5 >= 99.95 ? sprintf('%%.0f', $5) : "
+		"sprintf('%%.3g', $5)) with labels left offset 0.6,0 "
 		"font ',8' tc rgb '#333333'\n", from);
 }
 
