@@ -37,6 +37,7 @@ struct worker {
 
 struct crew {
 	const struct cell *cell;
+	unsigned cpus;			/* a pinned worker would count one */
 	struct worker workers[MAX_THREADS];
 	unsigned nworkers;		/* of this pass */
 	unsigned waiting;		/* atomic: workers still to reach the start */
@@ -58,7 +59,7 @@ is_memtable(const struct cell *c)
 static void
 wait_for_all(struct crew *crew)
 {
-	bool crowded = crew->nworkers > kb_cpus();
+	bool crowded = crew->nworkers > crew->cpus;
 
 	__atomic_sub_fetch(&crew->waiting, 1, __ATOMIC_ACQ_REL);
 	while (__atomic_load_n(&crew->waiting, __ATOMIC_ACQUIRE)) {
@@ -109,7 +110,7 @@ worker_main(void *arg)
 	struct crew *crew = w->crew;
 	const struct peer *peer = crew->cell->peer;
 
-	kb_pin(w->index % kb_cpus());
+	kb_pin(w->index % crew->cpus);
 	for (;;) {
 		while (sem_wait(&w->go))
 			;
@@ -132,6 +133,7 @@ worker_main(void *arg)
 static bool
 crew_start(struct crew *crew)
 {
+	crew->cpus = kb_cpus();
 	sem_init(&crew->done, 0, 0);
 	pthread_mutex_init(&crew->lock, NULL);
 	for (unsigned i = 0; i < MAX_THREADS; i++) {
