@@ -44,7 +44,7 @@ extern "C" {
 struct kv_arena_bump {
 	char *cur;			/* next free byte */
 	char *end;			/* end of what the fast path may take */
-	uint64_t key;			/* id << 3 | kind; an id is never used again */
+	uint64_t key;			/* id << 4 | kind; an id is never used again */
 	uint64_t tally[KV_ARENA_TALLIES];
 };
 
@@ -52,9 +52,10 @@ struct kv_arena_bump {
  * arena's kind in its low bits: so the fast path tells kinds and NULL apart by
  * testing a register, and reads no memory that it does not need. */
 #define KV_ARENA_PLAIN 1u		/* one thread, no detailed statistics */
-#define KV_ARENA_SHARED 2u		/* cur and end are those of a shard */
-#define KV_ARENA_COUNTED 4u		/* detailed statistics */
-#define KV_ARENA_KINDS 7u
+#define KV_ARENA_COUNTED 2u		/* one thread */
+#define KV_ARENA_SHARED 4u		/* the bump used is that of a shard */
+#define KV_ARENA_SHARED_COUNTED 8u
+#define KV_ARENA_KINDS 15u
 
 KV_ARENA_INLINE struct kv_arena_bump *
 kv_arena_bump_of(const kv_arena_t *arena, unsigned kind)
@@ -117,35 +118,44 @@ kv_arena_take_shared(struct kv_arena_bump *b, size_t size)
 KV_ARENA_INLINE void
 kv_arena_count(struct kv_arena_bump *b, size_t size)
 {
-	uint64_t *t = &b->tally[63 ^ __builtin_clzll(2 * (uint64_t)size - 1)];
+	uint64_t *t;
 
 	if (size > (size_t)1 << (KV_ARENA_TALLIES - 1))
 		__builtin_unreachable();	/* it fits a counted window */
+	t = &b->tally[63 ^ __builtin_clzll(2 * (uint64_t)size - 1)];
 	__atomic_store_n(t, *t + KV_ARENA_TALLY_ONE + size, __ATOMIC_RELAXED);
+}
+
+/* The calling thread's bump of a shared arena, or NULL: ask the slow path. */
+KV_ARENA_INLINE struct kv_arena_bump *
+kv_arena_bump_mine(const kv_arena_t *arena, unsigned kind)
+{
+	return KV_ARENA_LIKELY(KV_ARENA_IS_MINE(kv_arena_bump_of(arena, kind)->key))
+		? KV_ARENA_MINE() : (struct kv_arena_bump *)0;
 }
 
 /* What an arena that is not plain does; inlined where the fast path is. */
 KV_ARENA_INLINE void *
 kv_arena_alloc_tracked(kv_arena_t *arena, size_t size)
 {
-	uintptr_t kind = (uintptr_t)arena;
+	uintptr_t kind = (uintptr_t)arena & KV_ARENA_KINDS;
 	struct kv_arena_bump *b;
 
 	if (kind & KV_ARENA_SHARED) {
-		b = (struct kv_arena_bump *)(kind & ~(uintptr_t)KV_ARENA_KINDS);
-		if (KV_ARENA_LIKELY(KV_ARENA_IS_MINE(b->key))) {
-			b = KV_ARENA_MINE();
-			if (KV_ARENA_LIKELY(kv_arena_fits(b, size))) {
-				if (kind & KV_ARENA_COUNTED)
-					kv_arena_count(b, size);
-				return kv_arena_take_shared(b, size);
-			}
-		}
-	} else if (kind) {
+		b = kv_arena_bump_mine(arena, KV_ARENA_SHARED);
+		if (b && KV_ARENA_LIKELY(kv_arena_fits(b, size)))
+			return kv_arena_take_shared(b, size);
+	} else if (kind & KV_ARENA_COUNTED) {
 		b = kv_arena_bump_of(arena, KV_ARENA_COUNTED);
 		if (KV_ARENA_LIKELY(kv_arena_fits(b, size))) {
 			kv_arena_count(b, size);
 			return kv_arena_take(b, size);
+		}
+	} else if (kind) {
+		b = kv_arena_bump_mine(arena, KV_ARENA_SHARED_COUNTED);
+		if (b && KV_ARENA_LIKELY(kv_arena_fits(b, size))) {
+			kv_arena_count(b, size);
+			return kv_arena_take_shared(b, size);
 		}
 	}
 	return kv_arena_alloc_slow(arena, size);
@@ -178,7 +188,7 @@ KV_ARENA_INLINE void *
 kv_arena_local_alloc(kv_arena_local_t *local, size_t size)
 {
 	if (KV_ARENA_LIKELY(kv_arena_fits(local, size))) {
-		if (local->key & KV_ARENA_COUNTED)
+		if (local->key & (KV_ARENA_COUNTED | KV_ARENA_SHARED_COUNTED))
 			kv_arena_count(local, size);
 		return kv_arena_take_shared(local, size);
 	}

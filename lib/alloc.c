@@ -82,7 +82,7 @@ kva_alloc_record(struct kva_arena *a, size_t size)
 	return insist(a, size, KV_ARENA_ALIGNMENT, RECORD);
 }
 
-KVA_PUBLIC void *
+void *
 kv_arena_alloc_slow(kv_arena_t *arena, size_t size)
 {
 	if (!arena || size == 0)
@@ -91,7 +91,7 @@ kv_arena_alloc_slow(kv_arena_t *arena, size_t size)
 }
 
 /* The linkable twins of the inline functions. */
-KVA_PUBLIC void *
+void *
 kv_arena_alloc(kv_arena_t *arena, size_t size)
 {
 	return kv_arena_alloc_slow(arena, size);
@@ -100,12 +100,12 @@ kv_arena_alloc(kv_arena_t *arena, size_t size)
 static struct kva_arena *
 arena_of_local(struct kv_arena_bump *b)
 {
-	if (b->key & KV_ARENA_SHARED)
+	if (b->key & (KV_ARENA_SHARED | KV_ARENA_SHARED_COUNTED))
 		return kva_container(b, struct kva_shard, window.bump)->arena;
 	return kva_container(b, struct kva_arena, front.window.bump);
 }
 
-KVA_PUBLIC void *
+void *
 kv_arena_local_slow(struct kv_arena_bump *local, size_t size)
 {
 	if (!local || size == 0)
@@ -113,13 +113,13 @@ kv_arena_local_slow(struct kv_arena_bump *local, size_t size)
 	return kva_alloc(arena_of_local(local), size, KV_ARENA_ALIGNMENT);
 }
 
-KVA_PUBLIC void *
+void *
 kv_arena_local_alloc(kv_arena_local_t *local, size_t size)
 {
 	return kv_arena_local_slow(local, size);
 }
 
-KVA_PUBLIC kv_arena_local_t *
+kv_arena_local_t *
 kv_arena_local(kv_arena_t *arena)
 {
 	struct kva_arena *a = kva_arena_of(arena);
@@ -144,7 +144,7 @@ alignment_index(size_t alignment)
 	return i < 7 ? i : 7;
 }
 
-KVA_PUBLIC void *
+void *
 kv_arena_alloc_aligned(kv_arena_t *arena, size_t size, size_t alignment)
 {
 	struct kva_arena *a = kva_arena_of(arena);
@@ -153,12 +153,12 @@ kv_arena_alloc_aligned(kv_arena_t *arena, size_t size, size_t alignment)
 	if (!a || size == 0 || !kva_is_power_of_two(alignment))
 		return refuse(a, EINVAL);
 	p = kva_alloc(a, size, alignment);
-	if (p && a->front.window.bump.key & KV_ARENA_COUNTED)
+	if (p && kva_arena_is_counted(a))
 		kva_add_relaxed(&a->tolls->alignments[alignment_index(alignment)], 1);
 	return p;
 }
 
-KVA_PUBLIC void *
+void *
 kv_arena_array(kv_arena_t *arena, size_t n, size_t size, size_t alignment)
 {
 	struct kva_arena *a = kva_arena_of(arena);
@@ -173,7 +173,7 @@ kv_arena_array(kv_arena_t *arena, size_t n, size_t size, size_t alignment)
 	return kva_alloc(a, bytes, alignment);
 }
 
-KVA_PUBLIC void *
+void *
 kv_arena_calloc(kv_arena_t *arena, size_t n, size_t size)
 {
 	struct kva_arena *a = kva_arena_of(arena);
@@ -234,7 +234,7 @@ abandon(struct kva_arena *a, size_t bytes)
 	kva_add_relaxed(&a->bytes.abandoned, bytes);
 }
 
-KVA_PUBLIC void *
+void *
 kv_arena_realloc(kv_arena_t *arena, void *ptr, size_t old_size, size_t new_size)
 {
 	struct kva_arena *a = kva_arena_of(arena);
@@ -299,7 +299,7 @@ prefault(const struct kva_window *w, size_t n)
 	return kva_os.populate(from, (size_t)(to - from));
 }
 
-KVA_PUBLIC int
+int
 kv_arena_reserve(kv_arena_t *arena, size_t n, bool with_prefault)
 {
 	struct kva_arena *a = kva_arena_of(arena);

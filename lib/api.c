@@ -37,7 +37,7 @@ unlock(struct kva_arena *a)
 
 /* ---- Mark and rewind ------------------------------------------------------------ */
 
-KVA_PUBLIC kv_arena_mark_t
+kv_arena_mark_t
 kv_arena_mark(kv_arena_t *arena)
 {
 	struct kva_arena *a = kva_arena_of(arena);
@@ -49,7 +49,7 @@ kv_arena_mark(kv_arena_t *arena)
 	return kva_scope_mark(a);
 }
 
-KVA_PUBLIC int
+int
 kv_arena_rewind(kv_arena_t *arena, kv_arena_mark_t mark)
 {
 	struct kva_arena *a = kva_arena_of(arena);
@@ -63,14 +63,14 @@ kv_arena_rewind(kv_arena_t *arena, kv_arena_mark_t mark)
 	return kva_scope_rewind(a, mark);
 }
 
-KVA_PUBLIC void
+void
 kv_arena_scope_end(struct kv_arena_scope *scope)
 {
 	if (scope->mark.serial)
 		kv_arena_rewind(scope->arena, scope->mark);
 }
 
-KVA_PUBLIC int
+int
 kv_arena_defer(kv_arena_t *arena, void (*fn)(void *arg), void *arg)
 {
 	struct kva_arena *a = kva_arena_of(arena);
@@ -91,7 +91,7 @@ kv_arena_defer(kv_arena_t *arena, void (*fn)(void *arg), void *arg)
 
 /* ---- Handles -------------------------------------------------------------------- */
 
-KVA_PUBLIC kv_arena_handle_t
+kv_arena_handle_t
 kv_arena_handle(kv_arena_t *arena, void *ptr)
 {
 	struct kva_arena *a = kva_arena_of(arena);
@@ -114,7 +114,7 @@ kv_arena_handle(kv_arena_t *arena, void *ptr)
 }
 
 /* acquire: G1 of scope.c. */
-KVA_PUBLIC void *
+void *
 kv_arena_deref(kv_arena_handle_t h)
 {
 	if (!h.cell || kva_load_acquire(h.cell) != h.generation)
@@ -122,13 +122,13 @@ kv_arena_deref(kv_arena_handle_t h)
 	return h.ptr;
 }
 
-KVA_PUBLIC int
+int
 kv_arena_seal(kv_arena_t *arena)
 {
 	return arena ? kva_seal(kva_arena_of(arena)) : invalid();
 }
 
-KVA_PUBLIC int
+int
 kv_arena_unseal(kv_arena_t *arena)
 {
 	return arena ? kva_unseal(kva_arena_of(arena)) : invalid();
@@ -136,7 +136,7 @@ kv_arena_unseal(kv_arena_t *arena)
 
 /* ---- Questions ------------------------------------------------------------------- */
 
-KVA_PUBLIC bool
+bool
 kv_arena_owns(const kv_arena_t *arena, const void *ptr)
 {
 	struct kva_arena *a = kva_arena_of(arena);
@@ -150,7 +150,7 @@ kv_arena_owns(const kv_arena_t *arena, const void *ptr)
 	return owns;
 }
 
-KVA_PUBLIC int
+int
 kv_arena_path(const kv_arena_t *arena, char *buffer, size_t size)
 {
 	if (!arena || (!buffer && size > 0))
@@ -158,7 +158,7 @@ kv_arena_path(const kv_arena_t *arena, char *buffer, size_t size)
 	return kva_oom_path(kva_arena_of(arena), buffer, size);
 }
 
-KVA_PUBLIC size_t
+size_t
 kv_arena_suggest_block_size(const char *hint)
 {
 	return kva_conf_suggest(hint);
@@ -166,13 +166,13 @@ kv_arena_suggest_block_size(const char *hint)
 
 /* ---- NUMA --------------------------------------------------------------------------- */
 
-KVA_PUBLIC int
+int
 kv_arena_get_numa_node(void)
 {
 	return kva_os.node_here();
 }
 
-KVA_PUBLIC int
+int
 kv_arena_set_numa_policy(int node)
 {
 	if (node < KVA_NO_NODE || node >= kva_os.nodes())
@@ -180,7 +180,7 @@ kv_arena_set_numa_policy(int node)
 	return kva_os.prefer(node);
 }
 
-KVA_PUBLIC int
+int
 kv_arena_numa_report(const kv_arena_t *arena, kv_arena_numa_report_t *report)
 {
 	if (!arena || !report)
@@ -190,7 +190,7 @@ kv_arena_numa_report(const kv_arena_t *arena, kv_arena_numa_report_t *report)
 
 /* ---- Statistics ------------------------------------------------------------------------ */
 
-KVA_PUBLIC int
+int
 kv_arena_get_stats(const kv_arena_t *arena, kv_arena_stats_t *stats)
 {
 	if (!arena || !stats)
@@ -199,26 +199,26 @@ kv_arena_get_stats(const kv_arena_t *arena, kv_arena_stats_t *stats)
 	return 0;
 }
 
-KVA_PUBLIC void
+void
 kv_arena_reset_stats(kv_arena_t *arena)
 {
 	if (arena)
 		kva_stats_reset(kva_arena_of(arena));
 }
 
-KVA_PUBLIC size_t
+size_t
 kv_arena_memory_usage(const kv_arena_t *arena)
 {
 	return arena ? kva_stats_reserved(kva_arena_of(arena)) : 0;
 }
 
-KVA_PUBLIC size_t
+size_t
 kv_arena_total_allocated(const kv_arena_t *arena)
 {
 	return arena ? kva_stats_handed(kva_arena_of(arena)) : 0;
 }
 
-KVA_PUBLIC void
+void
 kv_arena_print_hotspots(const kv_arena_t *arena)
 {
 	if (!arena)
@@ -227,7 +227,7 @@ kv_arena_print_hotspots(const kv_arena_t *arena)
 	fflush(stdout);
 }
 
-KVA_PUBLIC int
+int
 kv_arena_write_report(const kv_arena_t *arena, FILE *out,
 	kv_arena_report_format_t format)
 {
@@ -241,14 +241,14 @@ kv_arena_write_report(const kv_arena_t *arena, FILE *out,
 #define TEXT_(x) #x
 #define TEXT(x) TEXT_(x)
 
-KVA_PUBLIC const char *
+const char *
 kv_arena_version(void)
 {
 	return TEXT(KV_ARENA_VERSION_MAJOR) "." TEXT(KV_ARENA_VERSION_MINOR) "."
 		TEXT(KV_ARENA_VERSION_PATCH);
 }
 
-KVA_PUBLIC bool
+bool
 kv_arena_has(const char *feature)
 {
 	if (!feature)

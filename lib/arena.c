@@ -584,8 +584,26 @@ forget_unused_spare(struct kva_arena *a)
 	*link = NULL;
 }
 
-void
-kva_arena_reset(struct kva_arena *a)
+/* The common case: an arena of one block looks at it anew. */
+static bool
+start_over(struct kva_arena *a)
+{
+	struct kva_front *f = &a->front;
+	struct kva_block *b = a->blocks;
+
+	if (!b || b->next || b != f->block || a->spares || a->fronts ||
+	    !is_worth_keeping(a, b))
+		return false;
+	kva_arena_fold(a, &f->window);
+	kva_watch_forbid(b->base, b->size);
+	b->dirty = true;
+	a->tolls->reused++;
+	look_from_start(a, f);
+	return true;
+}
+
+static void
+retire_all(struct kva_arena *a)
 {
 	struct kva_front *f;
 
@@ -594,17 +612,22 @@ kva_arena_reset(struct kva_arena *a)
 		kva_arena_shut(a, &f->window);
 		f->block = NULL;
 	}
-	if (a->tolls) {
-		forget_unused_spare(a);
-		retire_blocks_above(a, NULL);
-	}
+	forget_unused_spare(a);
+	retire_blocks_above(a, NULL);
+	if (a->spares && !a->fronts)
+		use_spare(a, &a->front, 0);
+}
+
+void
+kva_arena_reset(struct kva_arena *a)
+{
+	if (a->tolls && !start_over(a))
+		retire_all(a);
 	a->resets++;
 	a->bytes.handed = a->bytes.tails = 0;
 	kva_store_relaxed(&a->bytes.records, 0);
 	kva_store_relaxed(&a->bytes.abandoned, 0);
-	a->bytes.asked_before = kva_arena_asked(a);
-	if (a->spares && !a->fronts && !a->team)
-		use_spare(a, &a->front, 0);
+	a->bytes.asked_before = a->tolls ? a->tolls->counts.bytes : 0;
 }
 
 void

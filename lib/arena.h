@@ -115,6 +115,12 @@ kva_arena_of(const kv_arena_t *a)
 	return (struct kva_arena *)((uintptr_t)a & ~(uintptr_t)KV_ARENA_KINDS);
 }
 
+static inline bool
+kva_arena_is_counted(const struct kva_arena *a)
+{
+	return kva_window_is_counted(&a->front.window);
+}
+
 static inline kv_arena_t *
 kva_arena_public(const struct kva_arena *a)
 {

@@ -27,14 +27,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* All else is compiled with hidden visibility. */
+#pragma GCC visibility push(default)
 #include "kv_arena.h"
+#pragma GCC visibility pop
 
 #define kva_likely(x) __builtin_expect(!!(x), 1)
 #define kva_unlikely(x) __builtin_expect(!!(x), 0)
 #define KVA_COLD __attribute__((__cold__, __noinline__))
-
-/* The hidden visibility of everything but kv_arena_*. */
-#define KVA_PUBLIC __attribute__((__visibility__("default")))
 
 /* 64: the line of every processor we build for. */
 #define KVA_CACHE_LINE 64

@@ -518,7 +518,7 @@ kva_cache_leave(kv_arena_cache_t *c)
 	pthread_mutex_unlock(&c->lock);
 }
 
-KVA_PUBLIC kv_arena_cache_t *
+kv_arena_cache_t *
 kv_arena_cache_create(size_t max_bytes)
 {
 	kv_arena_cache_t *c = kva_os.alloc(sizeof *c, sizeof(void *));
@@ -547,7 +547,7 @@ unlink_cache(kv_arena_cache_t *c)
 	pthread_mutex_unlock(&caches_lock);
 }
 
-KVA_PUBLIC int
+int
 kv_arena_cache_destroy(kv_arena_cache_t *c)
 {
 	bool is_used;
@@ -570,7 +570,7 @@ kv_arena_cache_destroy(kv_arena_cache_t *c)
 	return 0;
 }
 
-KVA_PUBLIC size_t
+size_t
 kv_arena_cache_trim(kv_arena_cache_t *c, size_t keep_bytes)
 {
 	struct list gone = { NULL, NULL };
@@ -584,7 +584,7 @@ kv_arena_cache_trim(kv_arena_cache_t *c, size_t keep_bytes)
 	return trimmed;
 }
 
-KVA_PUBLIC int
+int
 kv_arena_cache_get_stats(kv_arena_cache_t *c, kv_arena_cache_stats_t *stats)
 {
 	if (!stats) {

@@ -41,11 +41,11 @@ carve(char **at, size_t *left, size_t size, size_t alignment)
 static uint64_t
 choose_key(const kv_arena_config_t *c)
 {
-	unsigned kind = c->enable_detailed_stats ? KV_ARENA_COUNTED : 0;
-
 	if (c->thread_mode == KV_ARENA_THREAD_SAFE)
-		kind |= KV_ARENA_SHARED;
-	return kva_registry_key(kind ? kind : KV_ARENA_PLAIN);
+		return kva_registry_key(c->enable_detailed_stats
+			? KV_ARENA_SHARED_COUNTED : KV_ARENA_SHARED);
+	return kva_registry_key(c->enable_detailed_stats
+		? KV_ARENA_COUNTED : KV_ARENA_PLAIN);
 }
 
 static void
@@ -99,9 +99,12 @@ begin(const struct parts *p, const struct kva_setup *setup,
 static void
 give_lesson(const struct kva_arena *a)
 {
-	size_t bytes = kva_stats_handed(a) + a->bytes.tails;
+	size_t bytes;
 
-	if (!a->setup.learns || bytes == 0)
+	if (!a->setup.learns)
+		return;
+	bytes = kva_stats_handed(a) + a->bytes.tails;
+	if (bytes == 0)
 		return;
 	kva_registry_lock();
 	kva_learn_note(a->extras->name, bytes);
@@ -177,13 +180,13 @@ fail:
 	return NULL;
 }
 
-KVA_PUBLIC kv_arena_t *
+kv_arena_t *
 kv_arena_create_ex(const kv_arena_config_t *config)
 {
 	return create(config, NULL);
 }
 
-KVA_PUBLIC kv_arena_t *
+kv_arena_t *
 kv_arena_create(size_t block_size)
 {
 	kv_arena_config_t config = KV_ARENA_DEFAULT_CONFIG;
@@ -192,7 +195,7 @@ kv_arena_create(size_t block_size)
 	return create(&config, NULL);
 }
 
-KVA_PUBLIC kv_arena_t *
+kv_arena_t *
 kv_arena_create_child(kv_arena_t *parent, const kv_arena_config_t *config)
 {
 	struct kva_arena *p = kva_arena_of(parent), *child;
@@ -237,7 +240,7 @@ use_rest(struct kva_arena *a, struct kva_block *b, struct kva_tolls *tolls,
 
 static void end(struct kva_arena *a);
 
-KVA_PUBLIC kv_arena_t *
+kv_arena_t *
 kv_arena_create_in(void *buffer, size_t size, const kv_arena_config_t *config)
 {
 	struct parts p = { NULL, NULL, NULL, NULL, 0 };
@@ -332,7 +335,7 @@ end(struct kva_arena *a)
 		kva_os.free(a);
 }
 
-KVA_PUBLIC void
+void
 kv_arena_destroy(kv_arena_t *arena)
 {
 	int error = errno;
@@ -342,7 +345,7 @@ kv_arena_destroy(kv_arena_t *arena)
 	errno = error;
 }
 
-KVA_PUBLIC void
+void
 kv_arena_reset(kv_arena_t *arena)
 {
 	struct kva_arena *a = kva_arena_of(arena);
@@ -356,6 +359,8 @@ kv_arena_reset(kv_arena_t *arena)
 	if (a->team)
 		kva_team_reset(a);
 	kva_arena_reset(a);
+	if (a->team)
+		kva_team_restart(a);
 }
 
 static bool
@@ -369,7 +374,7 @@ same_source(const struct kva_arena *a, const struct kva_arena *b)
 		a->cache == b->cache;
 }
 
-KVA_PUBLIC int
+int
 kv_arena_absorb(kv_arena_t *into, kv_arena_t *from)
 {
 	struct kva_arena *a = kva_arena_of(into), *b = kva_arena_of(from);
@@ -387,7 +392,7 @@ kv_arena_absorb(kv_arena_t *into, kv_arena_t *from)
 	return 0;
 }
 
-KVA_PUBLIC size_t
+size_t
 kv_arena_compact(kv_arena_t *arena)
 {
 	struct kva_arena *a = kva_arena_of(arena);

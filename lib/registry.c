@@ -40,7 +40,7 @@ kva_registry_first(void)
 uint64_t
 kva_registry_key(unsigned kind)
 {
-	return (kva_add_relaxed(&last_id, 1) + 1) << 3 | kind;
+	return (kva_add_relaxed(&last_id, 1) + 1) << 4 | kind;
 }
 
 void

@@ -391,6 +391,14 @@ kva_team_reset(struct kva_arena *a)
 	}
 }
 
+/* With several it is not known who will need how much. */
+void
+kva_team_restart(struct kva_arena *a)
+{
+	if (a->team->nshards == 1 && a->front.block)
+		refill(a->team->shards, &a->front, LEAST_SHARE, KV_ARENA_ALIGNMENT);
+}
+
 void
 kva_team_fork_child(struct kva_arena *a)
 {

@@ -83,8 +83,10 @@ void *kva_shard_alloc(struct kva_shard *s, size_t size, size_t alignment);
 /* Have size bytes fit the thread's window, unallocated. -1: ENOMEM. */
 int kva_shard_reserve(struct kva_shard *s, size_t size);
 
-/* Shut all windows; for reset. Nobody else is inside. */
+/* Shut all windows before a reset; give a lone shard its share again after it.
+ * Nobody else is inside. */
 void kva_team_reset(struct kva_arena *a);
+void kva_team_restart(struct kva_arena *a);
 
 /* Around fork: L2 of one arena, and in the child the shards of other threads. */
 void kva_team_fork_child(struct kva_arena *a);

@@ -141,13 +141,13 @@ give_pages(void *context, void *block, size_t size)
 	kva_os.unmap(block, kva_round_up(size, kva_os.page()));
 }
 
-KVA_PUBLIC kv_arena_block_source_t
+kv_arena_block_source_t
 kv_arena_source_malloc(void)
 {
 	return (kv_arena_block_source_t){ take_malloc, give_malloc, NULL };
 }
 
-KVA_PUBLIC kv_arena_block_source_t
+kv_arena_block_source_t
 kv_arena_source_pages(void)
 {
 	return (kv_arena_block_source_t){ take_pages, give_pages, NULL };

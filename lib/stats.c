@@ -80,12 +80,6 @@ counts_of(const struct kva_arena *a)
 	return sum;
 }
 
-static bool
-is_counted(const struct kva_arena *a)
-{
-	return a->front.window.bump.key & KV_ARENA_COUNTED;
-}
-
 static void
 read_bytes(struct kva_arena *a, uint64_t asked, kv_arena_stats_t *s)
 {
@@ -101,7 +95,7 @@ read_bytes(struct kva_arena *a, uint64_t asked, kv_arena_stats_t *s)
 	s->free_bytes = v.room + v.above;
 	s->abandoned_bytes = dead;
 	s->used_bytes = handed - dead;
-	if (is_counted(a)) {
+	if (kva_arena_is_counted(a)) {
 		s->used_bytes = asked - a->bytes.asked_before - dead;
 		s->padding_bytes = handed - dead - s->used_bytes;
 	}
@@ -148,7 +142,7 @@ kva_stats_read(const struct kva_arena *arena, kv_arena_stats_t *s)
 	read_tolls(a, s);
 	read_counts(&c, s);
 	s->total_bytes_allocated = c.bytes - a->bytes.asked_origin;
-	if (!is_counted(a))
+	if (!kva_arena_is_counted(a))
 		s->total_bytes_allocated = s->used_bytes + s->abandoned_bytes;
 	if (a->team) {
 		s->shards = a->team->nshards;

@@ -18,7 +18,7 @@ invalid(void)
 	return NULL;
 }
 
-KVA_PUBLIC void *
+void *
 kv_arena_memdup(kv_arena_t *arena, const void *p, size_t n)
 {
 	void *copy;
@@ -42,7 +42,7 @@ copy_text(kv_arena_t *arena, const char *s, size_t n)
 	return copy;
 }
 
-KVA_PUBLIC char *
+char *
 kv_arena_strdup(kv_arena_t *arena, const char *s)
 {
 	if (!arena || !s)
@@ -51,7 +51,7 @@ kv_arena_strdup(kv_arena_t *arena, const char *s)
 }
 
 /* strnlen reads no byte beyond the n-th, nor beyond the terminator. */
-KVA_PUBLIC char *
+char *
 kv_arena_strndup(kv_arena_t *arena, const char *s, size_t n)
 {
 	if (!arena || !s)
@@ -59,7 +59,7 @@ kv_arena_strndup(kv_arena_t *arena, const char *s, size_t n)
 	return copy_text(arena, s, strnlen(s, n));
 }
 
-KVA_PUBLIC char *
+char *
 kv_arena_vprintf(kv_arena_t *arena, const char *format, va_list args)
 {
 	va_list again;
@@ -81,7 +81,7 @@ kv_arena_vprintf(kv_arena_t *arena, const char *format, va_list args)
 	return text;
 }
 
-KVA_PUBLIC char *
+char *
 kv_arena_printf(kv_arena_t *arena, const char *format, ...)
 {
 	va_list args;

@@ -14,7 +14,7 @@
 #define THREAD_LOCAL __thread
 #endif
 
-KVA_PUBLIC THREAD_LOCAL struct kv_arena_mine kv_arena_mine;
+THREAD_LOCAL struct kv_arena_mine kv_arena_mine;
 
 static THREAD_LOCAL struct {
 	uint64_t token;
@@ -36,7 +36,7 @@ kva_thread_token(void)
 static struct kv_arena_mine *
 slot_of(uint64_t key)
 {
-	return &self.table[(key >> 3) % REMEMBERED];
+	return &self.table[(key >> 4) % REMEMBERED];
 }
 
 struct kva_shard *

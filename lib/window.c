@@ -73,7 +73,7 @@ kva_window_show(struct kva_window *w)
 
 	if (w->lowered)
 		room = 0;
-	else if (room > COUNTED_ROOM && (w->bump.key & KV_ARENA_COUNTED))
+	else if (room > COUNTED_ROOM && kva_window_is_counted(w))
 		room = COUNTED_ROOM;
 	w->bump.end = w->bump.cur + kva_round_down(room, KV_ARENA_ALIGNMENT);
 	w->shown += room + KV_ARENA_ALIGNMENT;
@@ -124,7 +124,7 @@ kva_window_tally(struct kva_window *w, size_t size)
 	uint64_t *t = &w->bump.tally[kva_bucket(size, KV_ARENA_TALLIES - 1)];
 
 	w->shown += size;
-	if (w->bump.key & KV_ARENA_COUNTED)
+	if (kva_window_is_counted(w))
 		kva_store_relaxed(t, *t + KV_ARENA_TALLY_ONE + size);
 }
 
@@ -133,7 +133,7 @@ kva_window_untally(struct kva_window *w, size_t size)
 {
 	uint64_t *t = &w->bump.tally[kva_bucket(size, KV_ARENA_TALLIES - 1)];
 
-	if (w->bump.key & KV_ARENA_COUNTED)
+	if (kva_window_is_counted(w))
 		kva_store_relaxed(t, *t - KV_ARENA_TALLY_ONE - size);
 }
 
@@ -240,10 +240,12 @@ kva_window_count(const struct kva_window *w, struct kva_counts *sum)
 void
 kva_window_fold(struct kva_window *w, struct kva_counts *counts)
 {
+	w->shown = 0;
+	if (!kva_window_is_counted(w))
+		return;
 	if (counts)
 		kva_window_count(w, counts);
 	for (unsigned i = 0; i < KV_ARENA_TALLIES; i++)
 		kva_store_relaxed(&w->bump.tally[i], 0);
 	kva_store_relaxed(&w->regrown, 0);
-	w->shown = 0;
 }

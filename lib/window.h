@@ -46,6 +46,12 @@ struct kva_window {
 	bool lowered;			/* end = cur: every call comes to us */
 };
 
+static inline bool
+kva_window_is_counted(const struct kva_window *w)
+{
+	return w->bump.key & (KV_ARENA_COUNTED | KV_ARENA_SHARED_COUNTED);
+}
+
 /* Make it empty. key is the arena's; gap and lowered are set here and kept. */
 void kva_window_init(struct kva_window *w, uint64_t key, uint16_t gap);
 
