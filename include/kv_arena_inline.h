@@ -83,17 +83,19 @@ extern __thread struct kv_arena_mine kv_arena_mine
 void *kv_arena_alloc_slow(kv_arena_t *arena, size_t size);
 void *kv_arena_local_slow(struct kv_arena_bump *local, size_t size);
 
+/* Where the last 8 bytes of an allocation begin, from its start. A size of 0 wraps to
+ * the largest and so never fits. Fit and advance share it, so that rounding and the
+ * care for 0 cost one subtraction together. */
 KV_ARENA_INLINE size_t
-kv_arena_round_up(size_t size)
+kv_arena_last_of(size_t size)
 {
-	return (size + (KV_ARENA_ALIGNMENT - 1)) & ~(size_t)(KV_ARENA_ALIGNMENT - 1);
+	return (size - 1) & ~(size_t)(KV_ARENA_ALIGNMENT - 1);
 }
 
-/* A size of 0 wraps to the largest and so never fits. */
 KV_ARENA_INLINE bool
 kv_arena_fits(const struct kv_arena_bump *b, size_t size)
 {
-	return size - 1 < (size_t)(b->end - b->cur);
+	return kv_arena_last_of(size) < (size_t)(b->end - b->cur);
 }
 
 /* Take size bytes, known to fit; and the same where others may be reading. */
@@ -102,7 +104,7 @@ kv_arena_take(struct kv_arena_bump *b, size_t size)
 {
 	char *p = b->cur;
 
-	b->cur = p + kv_arena_round_up(size);
+	b->cur = p + kv_arena_last_of(size) + KV_ARENA_ALIGNMENT;
 	return p;
 }
 
@@ -111,7 +113,8 @@ kv_arena_take_shared(struct kv_arena_bump *b, size_t size)
 {
 	char *p = b->cur;
 
-	__atomic_store_n(&b->cur, p + kv_arena_round_up(size), __ATOMIC_RELAXED);
+	__atomic_store_n(&b->cur, p + kv_arena_last_of(size) + KV_ARENA_ALIGNMENT,
+		__ATOMIC_RELAXED);
 	return p;
 }
 
