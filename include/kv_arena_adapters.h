@@ -85,21 +85,23 @@ kv_arena_adapter_gross(size_t size)
 	return size <= SIZE_MAX / 2 ? size + KV_ARENA_ADAPTER_HEAD : SIZE_MAX;
 }
 
-/* End a piece. Only the newest has anything to give back; for the others the call
- * is saved where it can be seen from here which that is: not in shared arenas, and
- * not where debug levels and memory checkers keep the window shut. */
+/* End a piece. Only the newest has anything to give back; in a plain arena the
+ * call is saved for the others, as it can be seen from here which that is. Not where
+ * debug levels and memory checkers keep the window shut: they want to hear of each. */
 static inline void
 kv_arena_adapter_end(kv_arena_t *arena, void *piece, size_t size)
 {
-	unsigned kind = (unsigned)(uintptr_t)arena & KV_ARENA_KINDS;
 	const struct kv_arena_bump *b;
+	char *after = (char *)piece + ((size + (KV_ARENA_ALIGNMENT - 1)) &
+		~(size_t)(KV_ARENA_ALIGNMENT - 1));
 
 	if (!arena || !size)
 		return;
-	b = kv_arena_bump_of(arena, kind);
-	if (!(kind & KV_ARENA_SHARED) && b->cur != b->end &&
-	    (char *)piece + kv_arena_round_up(size) != b->cur)
-		return;
+	if ((uintptr_t)arena & KV_ARENA_PLAIN) {
+		b = kv_arena_bump_of(arena, KV_ARENA_PLAIN);
+		if (b->cur != b->end && after != b->cur)
+			return;
+	}
 	(void)kv_arena_realloc(arena, piece, size, 0);
 }
 
