@@ -185,7 +185,7 @@ is_last_packed(const struct kva_window *w, const char *p, size_t size)
 static bool
 is_last_aligned(const struct kva_window *w, const char *p, size_t size)
 {
-	return p >= w->start &&
+	return p >= w->start && !is_strip_last(w) &&
 		p + kva_round_up(size, KV_ARENA_ALIGNMENT) + w->gap == w->bump.cur;
 }
 
