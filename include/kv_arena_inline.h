@@ -35,8 +35,7 @@ extern "C" {
  *	window:  | used ............ |  free ........... |
  *	                             ^ cur               ^ end
  *
- *   F1  cur and end are multiples of KV_ARENA_ALIGNMENT, so if a size fits, the
- *       size rounded up fits too: one compare decides fit and overflow.
+ *   F1  cur and end are multiples of KV_ARENA_ALIGNMENT.
  *   F2  end may be lower than the memory allows: limits, sampling and the debug
  *       levels lower it to have the slow path called when they need it.
  *   F3  cur and tally have one writer. In a shared arena others read them, so
@@ -73,7 +72,7 @@ struct kv_arena_mine {
 #if defined(__ELF__)
 extern __thread struct kv_arena_mine kv_arena_mine
 	__attribute__((__tls_model__("initial-exec")));
-#define KV_ARENA_IS_MINE(k) (kv_arena_mine.key == (k))
+#define KV_ARENA_IS_MINE(k) KV_ARENA_LIKELY(kv_arena_mine.key == (k))
 #define KV_ARENA_MINE() kv_arena_mine.bump
 #else	/* a thread-local does not cross a DLL's border: always ask the library */
 #define KV_ARENA_IS_MINE(k) ((void)(k), 0)
@@ -83,58 +82,61 @@ extern __thread struct kv_arena_mine kv_arena_mine
 void *kv_arena_alloc_slow(kv_arena_t *arena, size_t size);
 void *kv_arena_local_slow(struct kv_arena_bump *local, size_t size);
 
-/* Where the last 8 bytes of an allocation begin, from its start. A size of 0 wraps to
- * the largest and so never fits. Fit and advance share it, so that rounding and the
- * care for 0 cost one subtraction together. */
+/* Round up to KV_ARENA_ALIGNMENT. 0, and what does not fit in size_t, give 0. */
 KV_ARENA_INLINE size_t
-kv_arena_last_of(size_t size)
+kv_arena_round_up(size_t size)
 {
-	return (size - 1) & ~(size_t)(KV_ARENA_ALIGNMENT - 1);
+	return (size + (KV_ARENA_ALIGNMENT - 1)) & ~(size_t)(KV_ARENA_ALIGNMENT - 1);
 }
 
+/* Whether size bytes fit, and where cur will be after them; 0 bytes never do. Each
+ * condition is a flag that the arithmetic before it leaves, and only one addition
+ * stands between one cur and the next. */
 KV_ARENA_INLINE bool
-kv_arena_fits(const struct kv_arena_bump *b, size_t size)
+kv_arena_fits(const struct kv_arena_bump *b, size_t size, char **after)
 {
-	return kv_arena_last_of(size) < (size_t)(b->end - b->cur);
+	size_t rounded = kv_arena_round_up(size);
+	uintptr_t sum;
+
+	if (!KV_ARENA_LIKELY(rounded != 0 &&
+	    !__builtin_add_overflow((uintptr_t)b->cur, rounded, &sum) &&
+	    sum <= (uintptr_t)b->end))
+		return false;
+	*after = (char *)sum;
+	return true;
 }
 
-/* Take size bytes, known to fit; and the same where others may be reading. */
+/* Move cur, where others may be reading it; return where it was. */
 KV_ARENA_INLINE void *
-kv_arena_take(struct kv_arena_bump *b, size_t size)
+kv_arena_take_shared(struct kv_arena_bump *b, char *after)
 {
 	char *p = b->cur;
 
-	b->cur = p + kv_arena_last_of(size) + KV_ARENA_ALIGNMENT;
+	__atomic_store_n(&b->cur, after, __ATOMIC_RELAXED);
 	return p;
 }
 
 KV_ARENA_INLINE void *
-kv_arena_take_shared(struct kv_arena_bump *b, size_t size)
+kv_arena_take(struct kv_arena_bump *b, char *after)
 {
 	char *p = b->cur;
 
-	__atomic_store_n(&b->cur, p + kv_arena_last_of(size) + KV_ARENA_ALIGNMENT,
-		__ATOMIC_RELAXED);
+	b->cur = after;
 	return p;
+}
+
+KV_ARENA_INLINE uint64_t *
+kv_arena_tally_of(struct kv_arena_bump *b, size_t size)
+{
+	return &b->tally[63 ^ __builtin_clzll(2 * (uint64_t)size - 1)];
 }
 
 KV_ARENA_INLINE void
-kv_arena_count(struct kv_arena_bump *b, size_t size)
+kv_arena_count_shared(struct kv_arena_bump *b, size_t size)
 {
-	uint64_t *t;
+	uint64_t *t = kv_arena_tally_of(b, size);
 
-	if (size > (size_t)1 << (KV_ARENA_TALLIES - 1))
-		__builtin_unreachable();	/* it fits a counted window */
-	t = &b->tally[63 ^ __builtin_clzll(2 * (uint64_t)size - 1)];
 	__atomic_store_n(t, *t + KV_ARENA_TALLY_ONE + size, __ATOMIC_RELAXED);
-}
-
-/* The calling thread's bump of a shared arena, or NULL: ask the slow path. */
-KV_ARENA_INLINE struct kv_arena_bump *
-kv_arena_bump_mine(const kv_arena_t *arena, unsigned kind)
-{
-	return KV_ARENA_LIKELY(KV_ARENA_IS_MINE(kv_arena_bump_of(arena, kind)->key))
-		? KV_ARENA_MINE() : (struct kv_arena_bump *)0;
 }
 
 /* What an arena that is not plain does; inlined where the fast path is. */
@@ -143,22 +145,25 @@ kv_arena_alloc_tracked(kv_arena_t *arena, size_t size)
 {
 	uintptr_t kind = (uintptr_t)arena & KV_ARENA_KINDS;
 	struct kv_arena_bump *b;
+	char *after;
 
 	if (kind & KV_ARENA_SHARED) {
-		b = kv_arena_bump_mine(arena, KV_ARENA_SHARED);
-		if (b && KV_ARENA_LIKELY(kv_arena_fits(b, size)))
-			return kv_arena_take_shared(b, size);
+		b = kv_arena_bump_of(arena, KV_ARENA_SHARED);
+		if (KV_ARENA_IS_MINE(b->key) &&
+		    kv_arena_fits(KV_ARENA_MINE(), size, &after))
+			return kv_arena_take_shared(KV_ARENA_MINE(), after);
 	} else if (kind & KV_ARENA_COUNTED) {
 		b = kv_arena_bump_of(arena, KV_ARENA_COUNTED);
-		if (KV_ARENA_LIKELY(kv_arena_fits(b, size))) {
-			kv_arena_count(b, size);
-			return kv_arena_take(b, size);
+		if (kv_arena_fits(b, size, &after)) {
+			*kv_arena_tally_of(b, size) += KV_ARENA_TALLY_ONE + size;
+			return kv_arena_take(b, after);
 		}
 	} else if (kind) {
-		b = kv_arena_bump_mine(arena, KV_ARENA_SHARED_COUNTED);
-		if (b && KV_ARENA_LIKELY(kv_arena_fits(b, size))) {
-			kv_arena_count(b, size);
-			return kv_arena_take_shared(b, size);
+		b = kv_arena_bump_of(arena, KV_ARENA_SHARED_COUNTED);
+		if (KV_ARENA_IS_MINE(b->key) &&
+		    kv_arena_fits(KV_ARENA_MINE(), size, &after)) {
+			kv_arena_count_shared(KV_ARENA_MINE(), size);
+			return kv_arena_take_shared(KV_ARENA_MINE(), after);
 		}
 	}
 	return kv_arena_alloc_slow(arena, size);
@@ -168,11 +173,12 @@ KV_ARENA_INLINE void *
 kv_arena_alloc(kv_arena_t *arena, size_t size)
 {
 	struct kv_arena_bump *b = kv_arena_bump_of(arena, KV_ARENA_PLAIN);
+	char *after;
 
 	if (!KV_ARENA_LIKELY((uintptr_t)arena & KV_ARENA_PLAIN))
 		return kv_arena_alloc_tracked(arena, size);
-	if (KV_ARENA_LIKELY(kv_arena_fits(b, size)))
-		return kv_arena_take(b, size);
+	if (kv_arena_fits(b, size, &after))
+		return kv_arena_take(b, after);
 	return kv_arena_alloc_slow(arena, size);
 }
 
@@ -190,12 +196,13 @@ void *kv_arena_local_alloc(kv_arena_local_t *local, size_t size);
 KV_ARENA_INLINE void *
 kv_arena_local_alloc(kv_arena_local_t *local, size_t size)
 {
-	if (KV_ARENA_LIKELY(kv_arena_fits(local, size))) {
-		if (local->key & (KV_ARENA_COUNTED | KV_ARENA_SHARED_COUNTED))
-			kv_arena_count(local, size);
-		return kv_arena_take_shared(local, size);
-	}
-	return kv_arena_local_slow(local, size);
+	char *after;
+
+	if (!kv_arena_fits(local, size, &after))
+		return kv_arena_local_slow(local, size);
+	if (local->key & (KV_ARENA_COUNTED | KV_ARENA_SHARED_COUNTED))
+		kv_arena_count_shared(local, size);
+	return kv_arena_take_shared(local, after);
 }
 
 /* ---- By type ---------------------------------------------------------------- */
