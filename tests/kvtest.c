@@ -144,6 +144,14 @@ kvt_skip(const char *why)
 	fflush(stdout);
 }
 
+bool
+kvt_skip_if_apart(void)
+{
+	if (kvt_is_watched())
+		kvt_skip("a memory checker keeps allocations apart");
+	return kvt_is_watched();
+}
+
 int
 kvt_run(Suite *s, uint64_t floor)
 {

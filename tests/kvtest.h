@@ -36,6 +36,10 @@ void kvt_skip(const char *why);
  * elsewhere. */
 bool kvt_is_watched(void);
 
+/* Tell whether allocations keep a distance, as they do under a memory checker;
+ * if so, count the calling test as skipped. */
+bool kvt_skip_if_apart(void);
+
 /* Return n, or a part of it where valgrind or ThreadSanitizer slow us down. */
 size_t kvt_scaled(size_t n);
 

@@ -126,14 +126,12 @@ END_TEST
 
 START_TEST(alignments_under_8_pack_tightly)
 {
-	kv_arena_t *a = kv_arena_create(0);
+	kv_arena_t *a;
 	char *first, *p;
 
-	if (kvt_is_watched()) {
-		kvt_skip("a memory checker keeps allocations apart");
-		kv_arena_destroy(a);
+	if (kvt_skip_if_apart())
 		return;
-	}
+	a = kv_arena_create(0);
 	first = kv_arena_alloc_aligned(a, 3, 1);
 	for (size_t i = 1; i < 1000; i++) {
 		p = kv_arena_alloc_aligned(a, 3, 1);
@@ -499,12 +497,14 @@ END_TEST
 START_TEST(new_size_zero_gives_the_latest_back)
 {
 	kv_arena_t *a = kv_arena_create(0);
-	void *first = kv_arena_alloc(a, 64), *p = kv_arena_alloc(a, 64);
+	void *first = kv_arena_alloc(a, 64), *p;
+	size_t used = kv_arena_total_allocated(a);
 
+	p = kv_arena_alloc(a, 64);
 	errno = 99;
 	kvt_true(kv_arena_realloc(a, p, 64, 0) == NULL);
 	kvt_eq(errno, 0);
-	kvt_eq(kv_arena_total_allocated(a), 64);
+	kvt_eq(kv_arena_total_allocated(a), used);
 	kvt_true(kv_arena_alloc(a, 64) == p);
 	errno = 99;
 	kvt_true(kv_arena_realloc(a, first, 64, 0) == NULL);
@@ -523,7 +523,7 @@ START_TEST(failed_growth_leaves_the_allocation)
 	for (size_t k = 0; k < 1000; k++)
 		kvt_refused(kv_arena_realloc(a, p, 100, SIZE_MAX - k), ENOMEM);
 	kvt_true(counts_up(p, 100));
-	kvt_eq(kv_arena_total_allocated(a), 104);
+	kvt_eq(stats_of(a).used_bytes, 100);
 	kvt_true(kv_arena_realloc(a, p, 100, 200) == p);
 	kvt_true(counts_up(p, 100));
 	kvt_balanced(a);
@@ -576,7 +576,9 @@ END_TEST
 
 START_TEST(reserved_bytes_cannot_fail)
 {
+	/* Where a checker keeps pieces apart, the promise is for one piece. */
 	for (size_t n = 1; n < 4 << 20; n = n * 3 + 5) {
+		size_t most = kvt_is_watched() ? n : 104;
 		struct kvt_source source = KVT_SOURCE;
 		kv_arena_config_t config = kvt_sourced(&source);
 		kv_arena_t *a = kv_arena_create_ex(&config);
@@ -584,9 +586,10 @@ START_TEST(reserved_bytes_cannot_fail)
 		kvt_true(kv_arena_alloc(a, 24) != NULL);
 		kvt_eq(kv_arena_reserve(a, n, n % 2), 0);
 		source.budget = 0;
-		for (size_t left = n; left > 0; left -= left < 104 ? left : 104)
-			kvt_true(kv_arena_alloc(a, left < 104 ? left : 104)
-				!= NULL);
+		for (size_t left = n, size; left > 0; left -= size) {
+			size = left < most ? left : most;
+			kvt_true(kv_arena_alloc(a, size) != NULL);
+		}
 		kvt_balanced(a);
 		kv_arena_destroy(a);
 		kvt_eq(source.held, 0);

@@ -250,6 +250,8 @@ START_TEST(limit_can_be_used_nearly_whole)
 	kv_arena_config_t config = KV_ARENA_DEFAULT_CONFIG;
 	kv_arena_t *a;
 
+	if (kvt_skip_if_apart())
+		return;
 	config.memory_limit = 4 * MIB;
 	a = kv_arena_create_ex(&config);
 	kvt_cmp(fill_up(a, 64), >, 4 * MIB - 128 * 1024);

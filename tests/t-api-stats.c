@@ -228,14 +228,12 @@ END_TEST
 
 START_TEST(padding_is_what_rounding_and_alignment_cost)
 {
-	kv_arena_t *a = kv_arena_create(0);
+	kv_arena_t *a;
 	char *p, *q;
 
-	if (kvt_is_watched()) {
-		kvt_skip("a memory checker keeps allocations apart");
-		kv_arena_destroy(a);
+	if (kvt_skip_if_apart())
 		return;
-	}
+	a = kv_arena_create(0);
 	p = kv_arena_alloc(a, 13);
 	kvt_eq(stats_of(a).padding_bytes, 3);
 	q = kv_arena_alloc_aligned(a, 64, 64);
@@ -379,10 +377,8 @@ START_TEST(key_value_load_reaches_96_percent)
 	kv_arena_t *a;
 	uint32_t x = 1;
 
-	if (kvt_is_watched()) {
-		kvt_skip("a memory checker keeps allocations apart");
+	if (kvt_skip_if_apart())
 		return;
-	}
 	config.enable_detailed_stats = false;
 	a = kv_arena_create_ex(&config);
 	for (int i = 0; i < 200000; i++) {

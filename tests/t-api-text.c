@@ -116,9 +116,7 @@ START_TEST(strings_are_packed_tightly)
 	kvt_str(kv_arena_strndup(a, "fgh", 1), "f");
 	kvt_true(kv_arena_memdup(a, "ij", 2) != NULL);
 	kvt_str(kv_arena_printf(a, "%d", 42), "42");
-	if (kvt_is_watched())
-		kvt_skip("a memory checker keeps allocations apart");
-	else
+	if (!kvt_skip_if_apart())
 		kvt_eq(kv_arena_total_allocated(a), 3 + 4 + 2 + 2 + 3);
 	kv_arena_destroy(a);
 }
@@ -130,10 +128,8 @@ START_TEST(packed_strings_reach_99_8_percent)
 	uint64_t asked = 0;
 	kv_arena_t *a;
 
-	if (kvt_is_watched()) {
-		kvt_skip("a memory checker keeps allocations apart");
+	if (kvt_skip_if_apart())
 		return;
-	}
 	config.enable_detailed_stats = false;
 	a = kv_arena_create_ex(&config);
 	for (int i = 0; i < 5000000; i++) {
