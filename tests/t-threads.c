@@ -516,11 +516,16 @@ static pthread_key_t early, late;
 static kv_arena_t *of_destructors;
 static atomic_size_t destructors_run, destructors_failed;
 
-/* Allocate, and ask to be called again: as often as the system does. */
+struct end {
+	pthread_key_t *key;
+	int more;			/* times to ask to be called again */
+};
+
+/* Allocate, and ask to be called again, as often as the system will at most. */
 static void
 allocate_at_end(void *value)
 {
-	pthread_key_t *key = value;
+	struct end *end = value;
 	char *p = kv_arena_alloc(of_destructors, 100);
 
 	atomic_fetch_add(&destructors_run, 1);
@@ -528,7 +533,22 @@ allocate_at_end(void *value)
 		memset(p, 'd', 100);
 	else
 		atomic_fetch_add(&destructors_failed, 1);
-	pthread_setspecific(*key, key);
+	if (end->more-- > 0)
+		pthread_setspecific(*end->key, end);
+	else
+		free(end);
+}
+
+/* ThreadSanitizer is gone in the system's last round; leave that out. */
+static void
+set_end(pthread_key_t *key)
+{
+	struct end *end = malloc(sizeof *end);
+
+	if (end == NULL)
+		abort();
+	*end = (struct end){ key, kvt_is_watched() ? 1 : 3 };
+	pthread_setspecific(*key, end);
 }
 
 static void *
@@ -536,8 +556,8 @@ end_with_destructors(void *arg)
 {
 	struct worker *w = arg;
 
-	pthread_setspecific(early, &early);
-	pthread_setspecific(late, &late);
+	set_end(&early);
+	set_end(&late);
 	if (w->n > 0)
 		kvt_enter(&w->book, kv_arena_alloc(of_destructors, 50), 50, 8);
 	return NULL;
