@@ -244,7 +244,7 @@ kv_arena_realloc(kv_arena_t *arena, void *ptr, size_t old_size, size_t new_size)
 		return refuse(a, EINVAL);
 	if (!ptr)
 		return kva_alloc(a, new_size, KV_ARENA_ALIGNMENT);
-	if (a->sealed)
+	if (kva_arena_is_sealed(a))
 		return refuse(a, EPERM);
 	if (resize_in_place(a, ptr, old_size, new_size)) {
 		errno = 0;
@@ -309,7 +309,7 @@ kv_arena_reserve(kv_arena_t *arena, size_t n, bool with_prefault)
 		errno = EINVAL;
 		return -1;
 	}
-	if (a->sealed) {
+	if (kva_arena_is_sealed(a)) {
 		errno = EPERM;
 		return -1;
 	}

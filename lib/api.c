@@ -56,7 +56,7 @@ kv_arena_rewind(kv_arena_t *arena, kv_arena_mark_t mark)
 
 	if (!a || a->team)
 		return invalid();
-	if (a->sealed) {
+	if (kva_arena_is_sealed(a)) {
 		errno = EPERM;
 		return -1;
 	}

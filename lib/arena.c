@@ -6,12 +6,17 @@
  * block to block up to max_block, but only the steps in use count as held and are
  * charged to limits; the next step is simply the memory that follows:
  *
- *	| window: used ... | room ...... | above: counted | not counted .....|
- *	^ base                           ^ limit          ^ base + size      ^ capacity
+ *	| window: used ... | room ...... | counted ...... | not counted .....|
+ *	^ base             ^ cur         ^ limit          ^ base + size      ^ capacity
  *
  * So an arena of many MiB loses the end of one block in 2 MiB and at most one
  * step, where fixed blocks lose the end of each, and doubling ones half of the
  * last. Nothing is touched before it is handed out.
+ *
+ * Where a limit may refuse a step, or a zeroed arena must clear it, the window ends
+ * where counting does. Elsewhere nobody needs to know before he asks: the window
+ * looks at the whole block at once and steps are counted late (settle), so that
+ * the slow path is taken once a block.
  */
 #include "arena.h"
 #include "size.h"
@@ -83,6 +88,63 @@ cost(const struct kva_block *b)
 	return b->size + sizeof *b;
 }
 
+/* Count as many more steps of a block as bytes need; if a limit refuses, exactly
+ * the bytes. */
+static bool
+count_more(struct kva_arena *a, struct kva_block *b, size_t bytes)
+{
+	size_t left = b->capacity - b->size;
+	size_t more = kva_round_up(bytes, a->setup.step);
+
+	if (bytes > left)
+		return false;
+	more = more < left ? more : left;
+	if (!kva_arena_charge(a, more)) {
+		more = kva_round_up(bytes, KV_ARENA_ALIGNMENT);
+		if (!kva_arena_charge(a, more))
+			return false;
+	}
+	b->size += more;
+	hold(a, more);
+	return true;
+}
+
+bool
+kva_front_ends_with(const struct kva_front *f, const struct kva_window *w)
+{
+	return w && w == f->newest && w->limit == f->window.bump.cur;
+}
+
+/* How far a front's block is in use: a window that was cut last may be longer than
+ * what its thread has needed so far. */
+static char *
+reach(const struct kva_front *f)
+{
+	if (kva_front_ends_with(f, f->newest))
+		return kva_load_relaxed(&f->newest->bump.cur);
+	return f->window.bump.cur;
+}
+
+/* Late counting is not refused: nobody has a limit. */
+static void
+settle(struct kva_arena *a, struct kva_front *f)
+{
+	size_t used;
+
+	if (!f->block)
+		return;
+	used = (size_t)(reach(f) - f->block->base);
+	if (used > f->block->size)
+		count_more(a, f->block, used - f->block->size);
+}
+
+void
+kva_arena_settle(struct kva_arena *a)
+{
+	for (unsigned i = 0; a->setup.late && i < kva_arena_nfronts(a); i++)
+		settle(a, kva_arena_front(a, (int)i));
+}
+
 /* ---- Windows ----------------------------------------------------------------------- */
 
 unsigned
@@ -117,12 +179,6 @@ clean(const struct kva_arena *a, const struct kva_block *b, char *p, size_t size
 	}
 }
 
-static size_t
-above(const struct kva_front *f)
-{
-	return (size_t)(f->block->base + f->block->size - f->window.limit);
-}
-
 void
 kva_arena_fold(struct kva_arena *a, struct kva_window *w)
 {
@@ -138,13 +194,37 @@ kva_arena_shut(struct kva_arena *a, struct kva_window *w)
 	kva_window_shut(w);
 }
 
+size_t
+kva_arena_left(const struct kva_front *f)
+{
+	return f->block ? (size_t)(f->block->base + f->block->size - reach(f)) : 0;
+}
+
+void
+kva_front_pull_back(struct kva_front *f)
+{
+	struct kva_window *w = f->newest;
+
+	if (kva_front_ends_with(f, w)) {
+		kva_store_relaxed(&f->window.bump.cur, w->bump.cur);
+		kva_window_cut(&f->window, 0);
+		w->limit = w->bump.cur;
+		kva_window_show(w);
+	}
+	f->newest = NULL;
+}
+
 static void
 leave_block(struct kva_arena *a, struct kva_front *f)
 {
 	if (!f->block)
 		return;
-	a->bytes.tails += above(f);
-	kva_arena_shut(a, &f->window);
+	f->newest = NULL;	/* it keeps its window, all of which counts now */
+	settle(a, f);
+	kva_arena_fold(a, &f->window);
+	a->bytes.handed += kva_window_used(&f->window);
+	a->bytes.tails += kva_arena_left(f) + kva_window_slack(&f->window);
+	kva_window_shut(&f->window);
 	f->block = NULL;
 }
 
@@ -170,34 +250,13 @@ static void
 look_from_start(struct kva_arena *a, struct kva_front *f)
 {
 	struct kva_block *b = f->block;
-	size_t size = stretch(a, 0, b->size);
+	size_t size = a->setup.late ? b->capacity : stretch(a, 0, b->size);
 
 	clean(a, b, b->base, size);
 	kva_window_open(&f->window, b->base, size);
 }
 
 /* ---- Room in what the arena holds --------------------------------------------------- */
-
-/* Count as many more steps of a block as bytes need; if a limit refuses, exactly
- * the bytes. */
-static bool
-count_more(struct kva_arena *a, struct kva_block *b, size_t bytes)
-{
-	size_t left = b->capacity - b->size;
-	size_t more = kva_round_up(bytes, a->setup.step);
-
-	if (bytes > left)
-		return false;
-	more = more < left ? more : left;
-	if (!kva_arena_charge(a, more)) {
-		more = kva_round_up(bytes, KV_ARENA_ALIGNMENT);
-		if (!kva_arena_charge(a, more))
-			return false;
-	}
-	b->size += more;
-	hold(a, more);
-	return true;
-}
 
 /* Bytes that a window needs beyond its room: at most, as a strip may save some. */
 static size_t
@@ -216,13 +275,15 @@ static bool
 grow_in_place(struct kva_arena *a, struct kva_front *f, size_t size, size_t alignment)
 {
 	size_t more = missing(&f->window, size, alignment), ready;
+	struct kva_block *b = f->block;
 
-	if (!f->block)
+	if (!b || a->setup.late)
 		return false;
-	ready = above(f);
-	if (more > ready && !count_more(a, f->block, more - ready))
+	ready = (size_t)(b->base + b->size - f->window.limit);
+	if (more > ready && !count_more(a, b, more - ready))
 		return false;
-	look_further(a, f, stretch(a, kva_round_up(more, KV_ARENA_ALIGNMENT), above(f)));
+	ready = (size_t)(b->base + b->size - f->window.limit);
+	look_further(a, f, stretch(a, kva_round_up(more, KV_ARENA_ALIGNMENT), ready));
 	return true;
 }
 
@@ -518,7 +579,7 @@ kva_arena_alloc(struct kva_arena *a, size_t size, size_t alignment)
 	struct kva_window *w = &a->front.window;
 	void *p;
 
-	if (kva_unlikely(a->sealed)) {
+	if (kva_unlikely(kva_arena_is_sealed(a))) {
 		errno = EPERM;
 		return NULL;
 	}
@@ -594,6 +655,7 @@ start_over(struct kva_arena *a)
 	if (!b || b->next || b != f->block || a->spares || a->fronts ||
 	    !is_worth_keeping(a, b))
 		return false;
+	settle(a, f);
 	kva_arena_fold(a, &f->window);
 	kva_watch_forbid(b->base, b->size);
 	b->dirty = true;
@@ -605,13 +667,8 @@ start_over(struct kva_arena *a)
 static void
 retire_all(struct kva_arena *a)
 {
-	struct kva_front *f;
-
-	for (unsigned i = 0; i < kva_arena_nfronts(a); i++) {
-		f = kva_arena_front(a, (int)i);
-		kva_arena_shut(a, &f->window);
-		f->block = NULL;
-	}
+	for (unsigned i = 0; i < kva_arena_nfronts(a); i++)
+		leave_block(a, kva_arena_front(a, (int)i));
 	forget_unused_spare(a);
 	retire_blocks_above(a, NULL);
 	if (a->spares && !a->fronts)
@@ -653,9 +710,10 @@ kva_arena_restore(struct kva_arena *a, const struct kva_snapshot *s)
 	struct kva_window *w = &a->front.window;
 	char *limit = s->limit;
 
-	if (s->block && limit > s->block->base + s->block->size)
+	if (!a->setup.late && s->block && limit > s->block->base + s->block->size)
 		limit = s->block->base + s->block->size;
 
+	settle(a, &a->front);
 	kva_arena_fold(a, w);
 	retire_blocks_above(a, s->blocks);
 	a->front.block = s->block;
@@ -751,7 +809,7 @@ drop_steps(struct kva_arena *a, struct kva_front *f)
 	size = kva_round_up(used, a->setup.step);
 	if (size >= b->size)
 		return;
-	if (f->window.limit > b->base + size) {
+	if (!a->setup.late && f->window.limit > b->base + size) {
 		f->window.limit = b->base + size;
 		kva_window_show(&f->window);
 	}
@@ -765,8 +823,10 @@ drop_steps(struct kva_arena *a, struct kva_front *f)
 size_t
 kva_arena_compact(struct kva_arena *a, struct kva_block **gone)
 {
-	size_t before = a->bytes.reserved;
+	size_t before;
 
+	kva_arena_settle(a);
+	before = a->bytes.reserved;
 	*gone = NULL;
 	drop_spares(a, gone);
 	for (unsigned i = 0; i < kva_arena_nfronts(a); i++) {
@@ -822,6 +882,7 @@ kva_arena_absorb(struct kva_arena *into, struct kva_arena *from)
 		return 0;
 	if (kva_arena_prepare(into) != 0)
 		return -1;
+	kva_arena_settle(from);
 	for (struct kva_block *b = from->blocks; b; b = b->next)
 		moved += b->size;
 	kva_arena_uncharge(from, moved);
@@ -881,7 +942,7 @@ kva_arena_fini(struct kva_arena *a)
 		drop_block(a, b);
 	}
 	kva_arena_uncharge(a, a->bytes.reserved);
-	if (a->in_buffer)
+	if (a->setup.in_buffer)
 		return;
 	kva_os.free(a->tolls);
 	kva_os.free(a->fronts);
@@ -900,8 +961,9 @@ holds(const struct kva_block *list, uintptr_t at)
 }
 
 bool
-kva_arena_owns(const struct kva_arena *a, const void *p)
+kva_arena_owns(struct kva_arena *a, const void *p)
 {
+	kva_arena_settle(a);
 	return holds(a->blocks, (uintptr_t)p);
 }
 

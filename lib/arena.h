@@ -21,6 +21,7 @@ struct kva_team;
 struct kva_front {
 	struct kva_window window;
 	struct kva_block *block;	/* in blocks too; NULL: none yet */
+	struct kva_window *newest;	/* cut from it last; NULL: nothing was */
 };
 
 /* What the arena was created with; constant. */
@@ -33,6 +34,8 @@ struct kva_setup {
 	bool small_pages;
 	bool zero;
 	bool learns;			/* of its sizes, by its name */
+	bool late;			/* counts steps when asked, not beforehand */
+	bool in_buffer;			/* it lies in the caller's; not ours to free */
 };
 
 /* And what few arenas have, so that the others need not carry it. */
@@ -71,8 +74,8 @@ struct kva_tolls {
  *   A1  blocks holds every block in use, the newest first; each front's block is
  *       among them. spares holds what reset kept, the largest first.
  *   A2  reserved = headers + handed + tails + the sizes of spares + used, slack
- *       and room of every window (but what a SAFE arena's fronts have cut off) + what lies
- *       above each front's window in its block.
+ *       and room of every shard's window, or of every front's in an UNSAFE arena, +
+ *       what each front's block has left; all this once it is settled.
  *   A3  a block's size is what was charged for it; size <= capacity.
  *   A4  charged = reserved + the charged of all children.
  * kva_arena_check() asserts them. */
@@ -92,8 +95,6 @@ struct kva_arena {
 	uint32_t failed;		/* atomic; allocations that gave NULL */
 	uint32_t resets;
 	uint64_t *cell;			/* generation for handles; NULL: none */
-	bool sealed;
-	bool in_buffer;			/* the caller's; never freed */
 
 	struct kva_arena *parent;
 	struct kva_arena *children;	/* newest first */
@@ -113,6 +114,12 @@ static inline struct kva_arena *
 kva_arena_of(const kv_arena_t *a)
 {
 	return (struct kva_arena *)((uintptr_t)a & ~(uintptr_t)KV_ARENA_KINDS);
+}
+
+static inline bool
+kva_arena_is_sealed(const struct kva_arena *a)
+{
+	return a->front.window.sealed;
 }
 
 static inline bool
@@ -180,8 +187,22 @@ void kva_arena_uncharge(struct kva_arena *a, size_t bytes);
 /* Count a descriptor of size bytes that was charged. */
 void kva_arena_add_header(struct kva_arena *a, size_t size);
 
-/* Shut a window of the arena: what it handed out and what it loses. */
+/* Shut a shard's window: what it handed out and what it loses. */
 void kva_arena_shut(struct kva_arena *a, struct kva_window *w);
+
+/* Count what the fronts have used since they were last asked. Before bytes.reserved
+ * or a block's size is read. */
+void kva_arena_settle(struct kva_arena *a);
+
+/* Bytes of a front's block that are counted and neither used nor in a window that
+ * was cut from it, after that. What the newest of those has left counts as left. */
+size_t kva_arena_left(const struct kva_front *f);
+
+/* Whether w is that newest window, and nothing was cut since. */
+bool kva_front_ends_with(const struct kva_front *f, const struct kva_window *w);
+
+/* Take back what the newest window has left. Nobody else is inside. */
+void kva_front_pull_back(struct kva_front *f);
 
 /* The front for a node; -1: any. */
 struct kva_front *kva_arena_front(struct kva_arena *a, int node);
@@ -209,7 +230,7 @@ void kva_arena_restore(struct kva_arena *a, const struct kva_snapshot *s);
 int kva_arena_absorb(struct kva_arena *into, struct kva_arena *from);
 
 /* Whether p lies in a block of the arena. */
-bool kva_arena_owns(const struct kva_arena *a, const void *p);
+bool kva_arena_owns(struct kva_arena *a, const void *p);
 
 /* All bytes asked for since create: folded and in the front's tally. */
 uint64_t kva_arena_asked(const struct kva_arena *a);

@@ -171,6 +171,7 @@ create(const kv_arena_config_t *config, struct kva_arena *parent)
 			setup.local))
 		goto fail;
 	p.arena->parent = parent;
+	setup.late = setup.late && !parent;	/* an ancestor may have a limit */
 	if (begin(&p, &setup, &extras, choose_key(&c), c.cache) != 0)
 		goto fail;
 	return kva_arena_public(p.arena);
@@ -275,7 +276,7 @@ kv_arena_create_in(void *buffer, size_t size, const kv_arena_config_t *config)
 	if (c.thread_mode == KV_ARENA_THREAD_SAFE && !(p.team = kva_team_create()))
 		return NULL;
 	p.header = sizeof *p.arena + sizeof *p.extras + (p.team ? sizeof *p.team : 0);
-	p.arena->in_buffer = true;
+	p.arena->setup.in_buffer = true;
 	if (begin(&p, &setup, &extras, choose_key(&c), c.cache) != 0)
 		goto fail;
 	if (use_rest(p.arena, b, tolls, at, size) == 0)
@@ -319,7 +320,7 @@ end_children(struct kva_arena *a)
 static void
 end(struct kva_arena *a)
 {
-	bool in_buffer = a->in_buffer;
+	bool in_buffer = a->setup.in_buffer;
 
 	kva_unseal(a);
 	end_children(a);
@@ -379,8 +380,8 @@ kv_arena_absorb(kv_arena_t *into, kv_arena_t *from)
 {
 	struct kva_arena *a = kva_arena_of(into), *b = kva_arena_of(from);
 
-	if (!a || !b || a == b || b->in_buffer || b->children || a->sealed ||
-	    b->sealed || !same_source(a, b)) {
+	if (!a || !b || a == b || b->setup.in_buffer || b->children || kva_arena_is_sealed(a) ||
+	    kva_arena_is_sealed(b) || !same_source(a, b)) {
 		errno = EINVAL;
 		return -1;
 	}
@@ -399,7 +400,7 @@ kv_arena_compact(kv_arena_t *arena)
 	struct kva_block *gone;
 	size_t bytes;
 
-	if (!a || a->sealed)
+	if (!a || kva_arena_is_sealed(a))
 		return 0;
 	if (a->team)
 		kva_team_lock(a);

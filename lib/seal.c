@@ -33,6 +33,7 @@ protect(const struct kva_block *list, enum kva_access access)
 static void
 lower(struct kva_window *w, bool sealed)
 {
+	w->sealed = sealed;
 	w->lowered = sealed || w->gap > 0;
 	kva_window_show(w);
 }
@@ -40,7 +41,6 @@ lower(struct kva_window *w, bool sealed)
 static void
 lower_all(struct kva_arena *a, bool sealed)
 {
-	a->sealed = sealed;
 	for (unsigned i = 0; i < kva_arena_nfronts(a); i++)
 		lower(&kva_arena_front(a, (int)i)->window, sealed);
 	if (a->team)
@@ -70,7 +70,7 @@ kva_seal(struct kva_arena *a)
 int
 kva_unseal(struct kva_arena *a)
 {
-	if (!a->sealed)
+	if (!kva_arena_is_sealed(a))
 		return 0;
 	if (protect(a->blocks, KVA_ACCESS_WRITE) != 0)
 		return -1;

@@ -9,8 +9,10 @@
  *	share <= max(step, used / 4) / shards,	at least 1 KiB
  *
  * so what lies unused in all shards together is bounded by the arena's own size,
- * not by the number of threads. A share that follows the last one directly makes
- * the window longer, so a thread that is alone loses nothing between shares.
+ * not by the number of threads. A lone thread gets all that the block has: nobody
+ * else could use it, and what it does not need does not count (arena.c). A share
+ * that follows the last one directly makes the window longer, so that nothing is
+ * lost between shares.
  */
 #include "shard.h"
 #include "registry.h"
@@ -21,6 +23,7 @@
 
 #define LEAST_SHARE ((size_t)1024)
 #define MOST_SHARE ((size_t)256 << 10)
+#define MOST_ALONE KVA_SEGMENT_SIZE
 
 static_assert(offsetof(struct kva_shard, window) == 0, "the fast path's view");
 
@@ -194,8 +197,12 @@ static size_t
 choose_share(struct kva_shard *s, size_t room)
 {
 	const struct kva_arena *a = s->arena;
-	size_t most = (a->bytes.reserved - a->bytes.headers) / 4;
+	size_t most;
 
+	if (a->team->nshards == 1)	/* nobody else could use it */
+		return kva_round_up(room > MOST_ALONE ? room : MOST_ALONE, KVA_CACHE_LINE);
+	kva_arena_settle(s->arena);
+	most = (a->bytes.reserved - a->bytes.headers) / 4;
 	if (most < a->setup.step)
 		most = a->setup.step;
 	most /= a->team->nshards;
@@ -238,6 +245,7 @@ cut_share(struct kva_shard *s, struct kva_front *f, size_t room)
 		kva_arena_shut(a, &s->window);
 		kva_window_open(&s->window, start, size);
 	}
+	f->newest = &s->window;
 }
 
 /* Make a request fit the shard from what the arena holds. The front may turn to
@@ -352,7 +360,7 @@ kva_shard_alloc(struct kva_shard *s, size_t size, size_t alignment)
 	struct kva_arena *a = s->arena;
 	void *p = NULL;
 
-	if (kva_unlikely(a->sealed)) {
+	if (kva_unlikely(kva_arena_is_sealed(a))) {
 		errno = EPERM;
 		return NULL;
 	}
@@ -385,6 +393,9 @@ kva_shard_reserve(struct kva_shard *s, size_t size)
 void
 kva_team_reset(struct kva_arena *a)
 {
+	kva_arena_settle(a);
+	for (unsigned i = 0; i < kva_arena_nfronts(a); i++)
+		kva_front_pull_back(kva_arena_front(a, (int)i));
 	for (struct kva_shard *s = a->team->shards; s; s = s->next) {
 		kva_arena_shut(a, &s->window);
 		s->front = NULL;

@@ -3,8 +3,8 @@
  * SPDX-License-Identifier: BSD-2-Clause
  *
  * Pure functions, each right for every input its requirement admits; the
- * contracts are proved by `make check-proof`. No other file rounds, aligns or
- * multiplies sizes by hand.
+ * contracts are proved by `make check-proof`, which knows the words they use from
+ * proof/words.h. No other file rounds, aligns or multiplies sizes by hand.
  */
 #ifndef KVA_SIZE_H
 #define KVA_SIZE_H
@@ -16,28 +16,35 @@
 #define KVA_SIZE_LIMIT ((size_t)PTRDIFF_MAX / 2)
 
 /*@ assigns \nothing;
-  @ ensures \result <==> (\exists integer k; 0 <= k < 64 && n == (1 << k)); */
+  @ ensures \result <==> power_of_two(n); */
 static inline bool
 kva_is_power_of_two(size_t n)
 {
 	return n != 0 && (n & (n - 1)) == 0;
 }
 
-/* Round up to a multiple of a power of two.
- * Requires size + alignment - 1 not to overflow. */
-static inline size_t
-kva_round_up(size_t size, size_t alignment)
-{
-	return (size + (alignment - 1)) & ~(alignment - 1);
-}
-
+/*@ requires power_of_two(alignment);
+  @ assigns \nothing;
+  @ ensures \result % alignment == 0 && \result <= size < \result + alignment; */
 static inline size_t
 kva_round_down(size_t size, size_t alignment)
 {
 	return size & ~(alignment - 1);
 }
 
+/*@ requires power_of_two(alignment) && size + alignment - 1 <= SIZE_MAX;
+  @ assigns \nothing;
+  @ ensures rounded_up(\result, size, alignment); */
+static inline size_t
+kva_round_up(size_t size, size_t alignment)
+{
+	return kva_round_down(size + (alignment - 1), alignment);
+}
+
 /* Bytes from address at to the next multiple of a power of two. */
+/*@ requires power_of_two(alignment);
+  @ assigns \nothing;
+  @ ensures rounded_up(at + \result, at, alignment); */
 static inline size_t
 kva_padding(uintptr_t at, size_t alignment)
 {
@@ -45,6 +52,8 @@ kva_padding(uintptr_t at, size_t alignment)
 }
 
 /* Whether size bytes fit in room after pad bytes. No sum can overflow. */
+/*@ assigns \nothing;
+  @ ensures \result <==> pad + size <= room; */
 static inline bool
 kva_fits_after(size_t room, size_t pad, size_t size)
 {
@@ -52,6 +61,10 @@ kva_fits_after(size_t room, size_t pad, size_t size)
 }
 
 /* n * size, or false if that overflows. */
+/*@ requires \valid(product);
+  @ assigns *product;
+  @ ensures \result <==> n * size <= SIZE_MAX;
+  @ ensures *product == (\result ? n * size : \old(*product)); */
 static inline bool
 kva_multiply(size_t n, size_t size, size_t *product)
 {
@@ -63,6 +76,12 @@ kva_multiply(size_t n, size_t size, size_t *product)
 
 /* The room that serves size bytes at alignment wherever a block begins, given
  * that blocks begin at multiples of 16; or false: more than any block has. */
+/*@ requires \valid(room) && power_of_two(alignment);
+  @ assigns *room;
+  @ ensures \result <==> size <= KVA_SIZE_LIMIT && alignment <= KVA_SIZE_LIMIT;
+  @ ensures \result ==> \forall integer at, start, end; word(at) &&
+  @	at % 16 == 0 && rounded_up(start, at, alignment) &&
+  @	rounded_up(end, start + size, 8) ==> end <= at + *room; */
 static inline bool
 kva_room_for(size_t size, size_t alignment, size_t *room)
 {
@@ -73,19 +92,28 @@ kva_room_for(size_t size, size_t alignment, size_t *room)
 	return true;
 }
 
-/* The smallest power of two that is at least n. Requires 1 <= n <= 2^62. */
+/* The smallest power of two that is at least n. */
+/*@ requires 1 <= n <= 0x4000000000000000;
+  @ assigns \nothing;
+  @ ensures power_of_two(\result) && n <= \result < 2 * n; */
 static inline size_t
 kva_power_above(size_t n)
 {
 	size_t p = 1;
 
+	/*@ loop invariant power_of_two(p) && p < 2 * n;
+	  @ loop assigns p;
+	  @ loop variant n - p; */
 	while (p < n)
 		p <<= 1;
 	return p;
 }
 
-/* The size class of the statistics: i where 2^(i-1) < size <= 2^i, at most last.
- * Requires 1 <= size <= KVA_SIZE_LIMIT. */
+/* The size class of the statistics: i where 2^(i-1) < size <= 2^i, at most last. */
+/*@ requires 1 <= size <= KVA_SIZE_LIMIT;
+  @ assigns \nothing;
+  @ ensures \result <= last && (\result < last ==> size <= 1 << \result);
+  @ ensures 0 < \result ==> 1 << (\result - 1) < size; */
 static inline unsigned
 kva_bucket(size_t size, unsigned last)
 {

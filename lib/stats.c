@@ -20,6 +20,7 @@ lock(const struct kva_arena *a)
 
 	if (a->team)
 		kva_team_lock(locked);
+	kva_arena_settle(locked);
 	return locked;
 }
 
@@ -32,36 +33,28 @@ unlock(struct kva_arena *a)
 
 /* What the windows of an arena hold together. */
 struct view {
-	size_t used, room, above;
+	size_t used, left;
 };
-
-static void
-see(struct view *v, const struct kva_window *w)
-{
-	v->used += kva_window_used(w);
-	v->room += kva_window_room(w) + kva_window_slack(w);
-}
-
-static void
-see_front(struct view *v, const struct kva_front *f)
-{
-	see(v, &f->window);
-	if (f->block)
-		v->above += (size_t)(f->block->base + f->block->size - f->window.limit);
-}
 
 static struct view
 view_of(struct kva_arena *a)
 {
-	struct view v = { 0, 0, 0 };
+	struct view v = { 0, 0 };
 
-	for (unsigned i = 0; i < kva_arena_nfronts(a); i++)
-		see_front(&v, kva_arena_front(a, (int)i));
-	if (a->team)
-		for (struct kva_shard *s = a->team->shards; s; s = s->next)
-			see(&v, &s->window);
+	for (unsigned i = 0; i < kva_arena_nfronts(a); i++) {
+		struct kva_front *f = kva_arena_front(a, (int)i);
+
+		v.used += kva_window_used(&f->window);
+		v.left += kva_window_slack(&f->window) + kva_arena_left(f);
+	}
+	for (struct kva_shard *s = a->team ? a->team->shards : NULL; s; s = s->next) {
+		v.used += kva_window_used(&s->window);
+		v.left += kva_window_slack(&s->window);
+		if (!s->front || !kva_front_ends_with(s->front, &s->window))
+			v.left += kva_window_room(&s->window);
+	}
 	for (const struct kva_block *b = a->spares; b; b = b->next)
-		v.above += b->size;
+		v.left += b->size;
 	return v;
 }
 
@@ -92,7 +85,7 @@ read_bytes(struct kva_arena *a, uint64_t asked, kv_arena_stats_t *s)
 	s->peak_memory_usage = a->bytes.peak;
 	s->header_bytes = a->bytes.headers + records;
 	s->tail_bytes = a->bytes.tails;
-	s->free_bytes = v.room + v.above;
+	s->free_bytes = v.left;
 	s->abandoned_bytes = dead;
 	s->used_bytes = handed - dead;
 	if (kva_arena_is_counted(a)) {

@@ -44,6 +44,7 @@ struct kva_window {
 					 * for each call: no fewer than 8 a count */
 	uint16_t gap;			/* bytes kept free after each allocation */
 	bool lowered;			/* end = cur: every call comes to us */
+	bool sealed;			/* with its arena: and is refused */
 };
 
 static inline bool
