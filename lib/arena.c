@@ -534,8 +534,8 @@ kva_arena_use_own(struct kva_arena *a, struct kva_window *w, struct kva_block *b
 	a->tolls->own++;
 	a->bytes.handed += handed;
 	a->bytes.tails += b->size - handed;
-	kva_arena_fold(a, w);
 	kva_window_tally(w, size);
+	kva_arena_fold(a, w);	/* w may look at nothing, and then nobody else does */
 	kva_watch_allow(p, size);
 	return p;
 }

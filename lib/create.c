@@ -263,6 +263,7 @@ kv_arena_create_in(void *buffer, size_t size, const kv_arena_config_t *config)
 	if (kva_conf_read(&c, &setup, &extras, &needs_extras) != 0)
 		return NULL;
 	setup.local = false;
+	setup.in_buffer = true;
 	p.arena = carve(&at, &size, sizeof *p.arena, 16);
 	p.extras = carve(&at, &size, sizeof *p.extras, 16);
 	tolls = carve(&at, &size, sizeof *tolls, 16);
@@ -276,7 +277,6 @@ kv_arena_create_in(void *buffer, size_t size, const kv_arena_config_t *config)
 	if (c.thread_mode == KV_ARENA_THREAD_SAFE && !(p.team = kva_team_create()))
 		return NULL;
 	p.header = sizeof *p.arena + sizeof *p.extras + (p.team ? sizeof *p.team : 0);
-	p.arena->setup.in_buffer = true;
 	if (begin(&p, &setup, &extras, choose_key(&c), c.cache) != 0)
 		goto fail;
 	if (use_rest(p.arena, b, tolls, at, size) == 0)
