@@ -1,0 +1,78 @@
+#!/bin/sh
+# t-inline.sh -- what the compiler makes of the fast path
+#
+# An arena of one thread costs no atomic, no thread-local and no call; a shared
+# one no atomic read-modify-write; the miss is a jump. Read from the assembler's
+# input, which is known here for x86-64.
+CC=${CC:-cc}
+include=${top_srcdir:-..}/include
+case $($CC -dumpmachine 2>/dev/null) in
+x86_64-*linux*) ;;
+*) echo "skip: not x86-64 Linux"; exit 77 ;;
+esac
+tmp=$(mktemp -d) || exit 99
+trap 'rm -rf "$tmp"' EXIT
+checks=0
+failed=0
+
+cat >"$tmp/t.c" <<'END'
+#include <kv_arena.h>
+void *any(kv_arena_t *arena, size_t size);
+void *plain(kv_arena_t *arena, size_t size);
+void *any(kv_arena_t *arena, size_t size)
+{
+	return kv_arena_alloc(arena, size);
+}
+void *plain(kv_arena_t *arena, size_t size)
+{
+	if (!((uintptr_t)arena & KV_ARENA_PLAIN))
+		__builtin_unreachable();
+	return kv_arena_alloc(arena, size);
+}
+END
+# shellcheck disable=SC2086
+$CC -O2 -fPIC -fcf-protection=none -I"$include" -S -o "$tmp/t.s" "$tmp/t.c" || exit 1
+
+# code FUNCTION -- its instructions
+code()
+{
+	sed -n "/^$1:/,/\.size[[:space:]]*$1/p" "$tmp/t.s" |
+		sed -n 's/^[[:space:]]\([a-z].*\)/\1/p'
+}
+
+# none FUNCTION PATTERN WHAT -- no instruction is like that
+none()
+{
+	checks=$((checks + 1))
+	if code "$1" | grep -E "$2" >"$tmp/found"; then
+		echo "FAIL: $3 in $1:"
+		cat "$tmp/found"
+		failed=$((failed + 1))
+	fi
+}
+
+atomics='^lock|xchg|xadd|[lms]fence'
+none plain "$atomics" "an atomic"
+none plain '%fs' "a thread-local"
+none plain '^call' "a call"
+none any "$atomics" "an atomic read-modify-write"
+none any '^call' "a call"
+
+checks=$((checks + 1))
+if ! code plain | grep -E '^jmp[[:space:]]+\*?kv_arena_alloc_slow' >/dev/null; then
+	echo "FAIL: the miss is not a jump"
+	failed=$((failed + 1))
+fi
+
+# Up to the return: the way of nearly every allocation.
+branches=$(code plain | sed '/^ret/q' | grep -cE '^j')
+others=$(code plain | sed '/^ret/q' | grep -cvE '^j')
+echo "plain: $branches branches and $others other instructions"
+checks=$((checks + 1))
+if [ "$branches" -gt 3 ] || [ "$others" -gt 14 ]; then
+	echo "FAIL: the fast path has grown"
+	failed=$((failed + 1))
+fi
+
+echo "inline: Checks: $checks, Failures: $failed, Errors: 0"
+[ $failed = 0 ]

@@ -1,0 +1,103 @@
+#!/bin/sh
+# t-watch.sh -- memory checkers see into arenas
+#
+# A program with one fault is run under each checker that is here: the fault is
+# reported, and the program without one passes. An ordinary library serves
+# AddressSanitizer and valgrind, for it finds its checker when it runs;
+# MemorySanitizer needs a library built with it.
+# shellcheck disable=SC2086
+CC=${CC:-cc}
+top_srcdir=${top_srcdir:-..}
+[ -z "$EMULATOR" ] || { echo "skip: no checker under $EMULATOR"; exit 77; }
+tmp=$(mktemp -d ./t-watch.XXXXXX) || exit 99
+trap 'rm -rf "$tmp"' EXIT
+VALGRIND=${VALGRIND:-valgrind}
+checks=0
+failed=0
+
+# build NAME COMPILER FLAG... -- the subject, with the checker
+build()
+{
+	name=$1
+	compiler=$2
+	shift 2
+	command -v "$compiler" >/dev/null &&
+	$compiler "$@" -g -O1 -I"$top_srcdir/include" $CPPFLAGS -c \
+		-o "$tmp/$name.o" "$top_srcdir/tests/watch-subject.c" 2>"$tmp/why" &&
+	${LIBTOOL:-../libtool} --quiet --tag=CC --mode=link $compiler "$@" $LDFLAGS \
+		-no-install -o "$tmp/$name" "$tmp/$name.o" ../lib/libkvarena.la \
+		2>"$tmp/why"
+}
+
+# see CHECKER STATUS FAULT COMMAND... -- the command ends with that status
+see()
+{
+	checker=$1
+	wanted=$2
+	fault=$3
+	shift 3
+	"$@" "$fault" >"$tmp/out" 2>&1
+	status=$?
+	checks=$((checks + 1))
+	if [ $status != "$wanted" ]; then
+		echo "FAIL: $checker and \"$fault\": status $status, not $wanted"
+		cat "$tmp/out"
+		failed=$((failed + 1))
+	fi
+}
+
+case " $CFLAGS " in
+*-fsanitize=*memory*) checkers=msan ;;
+*-fsanitize=*address*) checkers=asan ;;
+*-fsanitize*|*--coverage*) echo "skip: built for another checker"; exit 77 ;;
+*) checkers="asan valgrind" ;;
+esac
+
+# is_wanted CHECKER
+is_wanted()
+{
+	case " $checkers " in *" $1 "*) return 0 ;; esac
+	return 1
+}
+
+if ! is_wanted asan; then
+	:
+elif build asan "${CC%% *}" -fsanitize=address; then
+	ASAN_OPTIONS=exitcode=42
+	export ASAN_OPTIONS
+	see asan 0 none "$tmp/asan"
+	for fault in overflow neighbour reset rewind moved freed packed; do
+		see asan 42 $fault "$tmp/asan"
+	done
+else
+	echo "skip: no AddressSanitizer"
+fi
+
+if ! is_wanted msan; then
+	:
+elif build msan "${CC%% *}" -fsanitize=memory; then
+	MSAN_OPTIONS=exitcode=42
+	export MSAN_OPTIONS
+	see msan 0 none "$tmp/msan"
+	for fault in unset reset rewind; do
+		see msan 42 $fault "$tmp/msan"
+	done
+else
+	echo "skip: no MemorySanitizer"
+fi
+
+if ! is_wanted valgrind; then
+	:
+elif command -v "$VALGRIND" >/dev/null && build plain "${CC%% *}"; then
+	run="$VALGRIND -q --error-exitcode=42"
+	see valgrind 0 none $run "$tmp/plain"
+	for fault in overflow neighbour unset reset rewind moved freed packed; do
+		see valgrind 42 $fault $run "$tmp/plain"
+	done
+else
+	echo "skip: no valgrind"
+fi
+
+echo "watch: Checks: $checks, Failures: $failed, Errors: 0"
+[ $checks != 0 ] || exit 77
+[ $failed = 0 ]
