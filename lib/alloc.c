@@ -70,10 +70,23 @@ insist(struct kva_arena *a, size_t size, size_t alignment, enum kind kind)
 	return p;
 }
 
+/* A checker takes what is handed out for undefined, but in a zeroed arena it is
+ * not. */
+static void
+define(const struct kva_arena *a, void *p, size_t size)
+{
+	if (kva_unlikely(a->setup.zero) && kva_watch_on())
+		memset(p, 0, size);
+}
+
 void *
 kva_alloc(struct kva_arena *a, size_t size, size_t alignment)
 {
-	return insist(a, size, alignment, COUNTED);
+	void *p = insist(a, size, alignment, COUNTED);
+
+	if (p)
+		define(a, p, size);
+	return p;
 }
 
 void *
@@ -225,7 +238,11 @@ resize_in_place(struct kva_arena *a, void *p, size_t old_size, size_t new_size)
 	fold_if_due(a, w);
 	if (a->setup.zero && new_size < old_size && kva_window_is_last(w, p, old_size))
 		memset((char *)p + new_size, 0, old_size - new_size);
-	return kva_window_resize(w, p, old_size, new_size);
+	if (!kva_window_resize(w, p, old_size, new_size))
+		return false;
+	if (new_size > old_size)
+		define(a, (char *)p + old_size, new_size - old_size);
+	return true;
 }
 
 static void
