@@ -4,14 +4,16 @@
  *
  * Each group of call sites whose objects die together is replayed alone, from
  * malloc and from arenas; the difference is measured and not estimated. The
- * groups are then printed by the time that they save.
+ * groups are then printed by the time that they save, and the whole trace is
+ * replayed with all that pay.
  */
 #include "config.h"
 
-#include "bench.h"
 #include "common.h"
+#include "finding.h"
+#include "fold.h"
 #include "options.h"
-#include "plan.h"
+#include "place.h"
 #include "tool.h"
 
 #include <inttypes.h>
@@ -19,115 +21,34 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST_MEASURED 40		/* groups, the largest */
+#define MOST_MEASURED 60		/* groups, the largest */
 #define PLACES_SHOWN 5
-
-struct finding {			/* one group */
-	uint32_t group;
-	struct kvt_plan plan;
-	size_t block_size;		/* that fits most of its lives */
-	struct kvt_result heap;
-	struct kvt_result arenas;
-};
 
 struct advice {
 	struct kvt_trace trace;
 	struct kvt_groups groups;
 	struct kvt_bench bench;
 	struct kvt_symbols *symbols;
-	struct finding *findings;
+	struct kvt_finding *findings;	/* the best first */
 	size_t n;
 	size_t top;
 	bool lines;
+	bool all;			/* those that do not pay, too */
 };
-
-/* ---- Measuring ------------------------------------------------------------------------ */
-
-static int
-compare_sizes(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-/* Return the power of two, 4 KiB to 1 MiB, that nine lives of ten fit into. */
-static size_t
-fitting_block(const struct kvt_plan *p)
-{
-	uint64_t *sizes = kvt_array(p->nlives, sizeof(*sizes));
-	size_t i, n = 0, block = 4096;
-
-	for (i = 0; i < p->nlives; i++)
-		if (p->lives[i].objects)
-			sizes[n++] = p->lives[i].bytes;
-	qsort(sizes, n, sizeof(*sizes), compare_sizes);
-	while (n && block < 1024 * 1024 && block < sizes[n * 9 / 10])
-		block *= 2;
-	free(sizes);
-	return block;
-}
-
-static void
-measure(struct advice *a, struct finding *f)
-{
-	struct kvt_script heap, arenas;
-	struct kvt_way ways[2];
-
-	memset(ways, 0, sizeof(ways));
-	kvt_script_make(&heap, &a->trace, NULL, &f->plan);
-	kvt_script_make(&arenas, &a->trace, &f->plan, &f->plan);
-	snprintf(ways[0].label, sizeof(ways[0].label), "group %u, malloc",
-		f->group + 1);
-	snprintf(ways[1].label, sizeof(ways[1].label), "group %u, arenas",
-		f->group + 1);
-	ways[0].script = &heap;
-	ways[1].script = &arenas;
-	ways[1].setting.block_size = f->block_size;
-	ways[1].setting.cache = true;
-	if (kvt_bench_fits(&heap, ways[0].label) &&
-		kvt_bench_fits(&arenas, ways[1].label)) {
-		kvt_bench_run(&a->bench, ways, 2, "advise");
-		f->heap = ways[0].median;
-		f->arenas = ways[1].median;
-	}
-	kvt_script_free(&heap);
-	kvt_script_free(&arenas);
-}
-
-static int64_t
-saved(const struct finding *f)
-{
-	return (int64_t)(f->heap.ns - f->arenas.ns);
-}
-
-static int
-compare_findings(const void *a, const void *b)
-{
-	int64_t x = saved(a), y = saved(b);
-
-	return x > y ? -1 : x < y;
-}
-
-/* ---- Printing -------------------------------------------------------------------------- */
 
 /* Print the function below which this weight lies, if there is one. */
 static void
-print_common(struct advice *a, const char *what, const uint64_t *weights,
-	const char *otherwise)
+print_common(struct advice *a, const char *what, const uint64_t *weights)
 {
-	double share;
-	const char *name = kvt_common_function(a->symbols, &a->trace, weights,
-		&share);
+	const char *name = kvt_common_function(a->symbols, &a->trace, weights);
 
-	if (name)
-		printf("   %-9s below %s\n", what, name);
-	else
-		printf("   %-9s %s\n", what, otherwise);
+	printf("   %-9s %s%s\n", what, name ? "below "
+		: "in places that have no function in common", name ? name : "");
 }
 
+/* Print below which functions the objects were born and freed. */
 static void
-print_where(struct advice *a, const struct finding *f)
+print_functions(struct advice *a, const struct kvt_finding *f)
 {
 	const struct kvt_trace *t = &a->trace;
 	uint64_t *births = kvt_array(t->nsites, sizeof(*births));
@@ -138,16 +59,16 @@ print_where(struct advice *a, const struct finding *f)
 	for (o = 0; o < t->nobjects; o++) {
 		if (f->plan.life_of[o] == KVT_HEAP)
 			continue;
-		births[t->objects[o].site]++;
+		births[t->ops[t->objects[o].birth].site]++;
 		if (t->objects[o].death == KVT_NEVER)
 			continue;
 		deaths[t->ops[t->objects[o].death].site]++;
 		ended++;
 	}
-	print_common(a, "born", births, "in places that have no function in common");
+	if (a->groups.groups[f->group].nsites > 1)
+		print_common(a, "born", births);
 	if (ended * 20 > f->plan.objects)
-		print_common(a, "freed", deaths,
-			"in places that have no function in common");
+		print_common(a, "freed", deaths);
 	else
 		printf("   %-9s never, or nearly so: alive when the program ends\n",
 			"freed");
@@ -173,9 +94,10 @@ interleaving(const struct kvt_trace *t, const struct kvt_plan *p)
 }
 
 static void
-print_arenas(const struct advice *a, const struct finding *f)
+print_arenas(const struct advice *a, const struct kvt_finding *f)
 {
 	const struct kvt_plan *p = &f->plan;
+	bool scratch = a->groups.groups[f->group].kind == KVT_SCRATCH;
 	uint64_t lives = 0, ending = 0;
 	size_t i;
 
@@ -187,14 +109,19 @@ print_arenas(const struct advice *a, const struct finding *f)
 	if (ending == 0)
 		printf("one, until the end");
 	else if (p->narenas == 1)
-		printf("one, reset %" PRIu64 " times", ending);
+		printf("one%s, reset %" PRIu64 " time%s",
+			scratch ? " for scratch" : "", ending,
+			ending == 1 ? "" : "s");
+	else if (scratch)
+		printf("one for scratch in each of %u threads, reset %" PRIu64
+			" times in all", p->narenas, ending);
 	else
 		printf("one for each of %" PRIu64 " owners, up to %u at once%s",
 			lives, p->narenas, interleaving(&a->trace, p) > 0.5
-			? "; born interleaved, so hand it down" : "");
+			? " (born interleaved, so hand it down)" : "");
 	printf("; %.4g objects in each, blocks of %s\n",
 		(double)p->objects / (double)(lives ? lives : 1),
-		kvt_size_text(f->block_size));
+		kvt_size_text(p->narenas ? p->blocks[0] : 0));
 	printf("   %-9s at most %s live at once, %s held by arenas%s\n", "memory",
 		kvt_size_text(p->live_bytes), kvt_size_text(p->held_bytes),
 		p->held_bytes > 2 * p->live_bytes + (1u << 20)
@@ -202,7 +129,7 @@ print_arenas(const struct advice *a, const struct finding *f)
 }
 
 static void
-print_time(const struct finding *f, uint64_t all_ns)
+print_time(const struct kvt_finding *f, uint64_t all_ns)
 {
 	double n = (double)f->plan.objects;
 
@@ -210,130 +137,75 @@ print_time(const struct finding *f, uint64_t all_ns)
 		return;
 	printf("   %-9s %.1f ns each from malloc, %.1f from arenas: ", "time",
 		(double)f->heap.ns / n, (double)f->arenas.ns / n);
-	if (saved(f) > 0)
-		printf("%.2f ms less, %.1f %% of all\n", (double)saved(f) / 1e6,
-			100.0 * (double)saved(f) / (double)(all_ns ? all_ns : 1));
-	else
-		puts("it does not pay");
-}
-
-struct place {				/* call sites that read the same */
-	char *chain;
-	uint32_t site;			/* one of them */
-	uint64_t objects;
-	uint64_t bytes;
-};
-
-static int
-compare_chains(const void *a, const void *b)
-{
-	const struct place *x = a, *y = b;
-
-	return strcmp(x->chain, y->chain);
-}
-
-static int
-compare_objects(const void *a, const void *b)
-{
-	const struct place *x = a, *y = b;
-
-	return x->objects > y->objects ? -1 : x->objects < y->objects;
-}
-
-/* List the places of a group, the one with the most objects first: recursion
- * has many call sites that are one to the reader. */
-static struct place *
-list_places(struct advice *a, uint32_t group, size_t *count)
-{
-	const struct kvt_trace *t = &a->trace;
-	struct place *places = kvt_array(t->nsites, sizeof(*places));
-	size_t i, n = 0, merged = 0;
-	char chain[512];
-
-	for (i = 0; i < t->nsites; i++) {
-		if (a->groups.of_site[i] != group)
-			continue;
-		kvt_symbol_chain(a->symbols, &t->sites[i], 3, chain,
-			sizeof(chain));
-		places[n].chain = kvt_array(strlen(chain) + 1, 1);
-		strcpy(places[n].chain, chain);
-		places[n].site = (uint32_t)i;
-		places[n].objects = t->sites[i].objects;
-		places[n++].bytes = t->sites[i].bytes;
-	}
-	qsort(places, n, sizeof(*places), compare_chains);
-	for (i = 0; i < n; i++) {
-		if (merged && !compare_chains(&places[merged - 1], &places[i])) {
-			places[merged - 1].objects += places[i].objects;
-			places[merged - 1].bytes += places[i].bytes;
-			free(places[i].chain);
-		} else {
-			places[merged++] = places[i];
-		}
-	}
-	qsort(places, merged, sizeof(*places), compare_objects);
-	*count = merged;
-	return places;
+	printf("%.2f ms less, %.1f %% of all\n",
+		(double)kvt_finding_saves(f) / 1e6,
+		100.0 * (double)kvt_finding_saves(f) / (double)(all_ns ? all_ns : 1));
 }
 
 static void
-print_places(struct advice *a, const struct finding *f)
+print_places(struct advice *a, const struct kvt_finding *f)
 {
 	size_t i, n;
-	struct place *places = list_places(a, f->group, &n);
+	struct kvt_place *places = kvt_places_list(a->symbols, &a->trace,
+		&a->groups, f->group, &n);
 
-	for (i = 0; i < n; i++) {
-		const struct place *p = &places[i];
+	for (i = 0; i < n && i < PLACES_SHOWN; i++) {
+		const struct kvt_place *p = &places[i];
 		const struct kvt_site *site = &a->trace.sites[p->site];
 		const char *line = a->lines && site->n ? kvt_symbol_line(a->symbols,
 			site->frames[kvt_symbol_first(a->symbols, site)]) : NULL;
-		if (i < PLACES_SHOWN)
-			printf("   %-9s %9" PRIu64 " x %5.4g bytes  %s%s%s%s\n",
-				i ? "" : "where", p->objects, (double)p->bytes /
-				(double)p->objects, p->chain, line ? " (" : "",
-				line ? line : "", line ? ")" : "");
-		free(p->chain);
+		printf("   %-9s %9" PRIu64 " x %5.4g bytes  %s%s%s%s\n",
+			i ? "" : "where", p->objects,
+			(double)p->bytes / (double)p->objects, p->chain,
+			line ? " (" : "", line ? line : "", line ? ")" : "");
 	}
-	if (n > PLACES_SHOWN)
-		printf("   %-9s ... and %zu more places\n", "", n - PLACES_SHOWN);
-	free(places);
+	if (n > i)
+		printf("   %-9s ... and %zu more places\n", "", n - i);
+	kvt_places_free(places, n);
 }
 
 static void
-print_finding(struct advice *a, const struct finding *f, size_t rank,
+print_finding(struct advice *a, const struct kvt_finding *f, size_t rank,
 	uint64_t all_ns)
 {
 	const struct kvt_group *g = &a->groups.groups[f->group];
 
-	printf("\n%zu. group %u: %" PRIu64 " allocations at %u call sites, %s\n",
-		rank, f->group + 1, g->objects, g->nsites, kvt_size_text(g->bytes));
-	print_where(a, f);
+	printf("\n%zu. group %u: %" PRIu64 " allocations at %u call site%s, %s\n",
+		rank, f->group + 1, g->objects, g->nsites,
+		g->nsites == 1 ? "" : "s", kvt_size_text(g->bytes));
+	print_functions(a, f);
 	print_arenas(a, f);
 	print_time(f, all_ns);
 	print_places(a, f);
 }
 
-/* Replay the whole trace with all groups that pay in arenas. */
-static uint64_t
+/* Replay the whole trace, and again with all groups that pay in arenas. False:
+ * this machine has not the memory. */
+static bool
 measure_all(struct advice *a, struct kvt_way *ways, struct kvt_script *scripts)
 {
+	bool *pays = kvt_array(a->groups.n, sizeof(*pays));
 	struct kvt_plan plan;
+	size_t i;
 
+	for (i = 0; i < a->n; i++)
+		pays[a->findings[i].group] = kvt_finding_pays(&a->findings[i]);
+	kvt_plan_groups(&plan, &a->trace, &a->groups, pays);
+	free(pays);
 	kvt_script_make(&scripts[0], &a->trace, NULL, NULL);
-	kvt_plan_groups(&plan, &a->trace, &a->groups, KVT_NO_GROUP);
 	kvt_script_make(&scripts[1], &a->trace, &plan, NULL);
+	kvt_plan_free(&plan);
 	memset(ways, 0, 2 * sizeof(*ways));
 	snprintf(ways[0].label, sizeof(ways[0].label), "malloc");
 	snprintf(ways[1].label, sizeof(ways[1].label), "with these arenas");
 	ways[0].script = &scripts[0];
 	ways[1].script = &scripts[1];
-	ways[1].setting.block_size = 65536;
 	ways[1].setting.cache = true;
 	if (!kvt_bench_fits(&scripts[0], ways[0].label) ||
 		!kvt_bench_fits(&scripts[1], ways[1].label))
-		return 0;
+		return false;
 	kvt_bench_run(&a->bench, ways, 2, "advise");
-	return ways[0].median.ns;
+	return true;
 }
 
 static void
@@ -341,20 +213,55 @@ print_all(struct advice *a)
 {
 	struct kvt_script scripts[2];
 	struct kvt_way ways[2];
-	uint64_t all_ns = measure_all(a, ways, scripts);
-	size_t i;
+	bool measured = measure_all(a, ways, scripts);
+	uint64_t rest = a->groups.unfit_objects;
+	size_t i, paying = 0;
 
-	for (i = 0; i < a->n && i < a->top; i++)
-		print_finding(a, &a->findings[i], i + 1, all_ns);
-	printf("\nThe other %" PRIu64 " allocations die one by one, or are few: "
-		"malloc serves them.\n", a->groups.unfit_objects);
-	if (!all_ns)
+	for (i = 0; i < a->n; i++)
+		paying += kvt_finding_pays(&a->findings[i]);
+	for (i = 0; i < (a->all ? a->n : paying) && i < a->top; i++)
+		print_finding(a, &a->findings[i], i + 1,
+			measured ? ways[0].median.ns : 0);
+	for (i = 0; i < a->n; i++)
+		if (!kvt_finding_pays(&a->findings[i]))
+			rest += a->findings[i].plan.objects;
+	for (i = a->n; i < a->groups.n; i++)
+		rest += a->groups.groups[i].objects;
+	putchar('\n');
+	if (paying > a->top)
+		printf("%zu more groups pay; --top shows more.\n", paying - a->top);
+	printf("The other %" PRIu64 " allocations die one by one, are few, or would "
+		"gain nothing.\n", rest);
+	if (!measured)
 		return;
-	printf("\nThe whole trace, all %zu groups in arenas (median of %u):\n",
-		a->groups.n, a->bench.runs);
+	printf("\nThe whole trace, with the %zu group%s that pay%s in arenas "
+		"(median of %u):\n", paying, paying == 1 ? "" : "s",
+		paying == 1 ? "s" : "", a->bench.runs);
 	kvt_bench_print_head();
 	kvt_bench_print(&ways[0], &ways[0], a->trace.counts.peak_bytes);
 	kvt_bench_print(&ways[1], &ways[0], a->trace.counts.peak_bytes);
+}
+
+static void
+find(struct advice *a, const char *file)
+{
+	size_t i, nsites;
+
+	kvt_trace_load(&a->trace, file);
+	kvt_trace_print_title(&a->trace);
+	a->symbols = kvt_symbols_new(&a->trace);
+	nsites = a->trace.nsites - 1;
+	kvt_fold_sites(&a->trace, a->symbols);
+	kvt_groups_find(&a->groups, &a->trace, a->symbols);
+	printf("%zu allocations at %zu call sites; %zu groups of sites whose "
+		"objects die together.\n", a->trace.nobjects,
+		nsites, a->groups.n);
+	a->n = a->groups.n < MOST_MEASURED ? a->groups.n : MOST_MEASURED;
+	a->findings = kvt_array(a->n, sizeof(*a->findings));
+	for (i = 0; i < a->n; i++)
+		kvt_finding_make(&a->findings[i], &a->trace, &a->groups,
+			(uint32_t)i, &a->bench);
+	kvt_findings_sort(a->findings, a->n);
 }
 
 int
@@ -363,13 +270,12 @@ kvt_advise(int argc, char **argv)
 	static const struct option options[] = {
 		{ "top", required_argument, NULL, 'n' },
 		{ "lines", no_argument, NULL, 'l' },
+		{ "all", no_argument, NULL, 'a' },
 		KVT_BENCH_OPTIONS,
 		{ NULL, 0, NULL, 0 },
 	};
 	static const struct kvt_bench usual = KVT_BENCH_DEFAULT;
 	struct advice a = { 0 };
-	const char *file;
-	size_t i;
 	int c;
 
 	a.bench = usual;
@@ -380,26 +286,12 @@ kvt_advise(int argc, char **argv)
 			continue;
 		if (c == 'n')
 			a.top = kvt_option_number("--top", optarg, 1, 1000);
-		else
+		else if (c == 'l')
 			a.lines = true;
+		else
+			a.all = true;
 	}
-	file = kvt_options_file(argc, argv);
-	kvt_trace_load(&a.trace, file);
-	a.symbols = kvt_symbols_new(&a.trace);
-	kvt_groups_find(&a.groups, &a.trace);
-	kvt_trace_print_title(&a.trace);
-	printf("%zu allocations at %zu call sites; %zu groups of sites die "
-		"together.\n", a.trace.nobjects, a.trace.nsites - 1, a.groups.n);
-	a.n = a.groups.n < MOST_MEASURED ? a.groups.n : MOST_MEASURED;
-	a.findings = kvt_array(a.n, sizeof(*a.findings));
-	for (i = 0; i < a.n; i++) {
-		a.findings[i].group = (uint32_t)i;
-		kvt_plan_groups(&a.findings[i].plan, &a.trace, &a.groups,
-			(uint32_t)i);
-		a.findings[i].block_size = fitting_block(&a.findings[i].plan);
-		measure(&a, &a.findings[i]);
-	}
-	qsort(a.findings, a.n, sizeof(*a.findings), compare_findings);
+	find(&a, kvt_options_file(argc, argv));
 	print_all(&a);
 	return 0;
 }

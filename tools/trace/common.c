@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include "common.h"
+#include "names.h"
 #include "tool.h"
 
 #include <stdlib.h>
@@ -13,95 +14,67 @@
 #define NEARLY_ALL 0.95
 
 struct function {
-	const char *name;		/* NULL: an empty slot */
 	uint64_t weight;
 	double depth;			/* sum of weight times distance */
 };
 
-struct table {
-	struct function *slots;
-	size_t mask;
-	size_t n;
+struct tally {
+	struct kvt_names names;
+	struct function *functions;	/* by the number of the name */
+	size_t room;
 };
-
-static struct function *
-find(struct table *t, const char *name)
-{
-	size_t i = (size_t)kvt_sum((const uint8_t *)name, strlen(name)) & t->mask;
-
-	while (t->slots[i].name && strcmp(t->slots[i].name, name) != 0)
-		i = (i + 1) & t->mask;
-	return &t->slots[i];
-}
-
-static void
-double_size(struct table *t)
-{
-	struct table old = *t;
-	size_t i;
-
-	t->mask = 2 * old.mask + 1;
-	t->slots = kvt_array(t->mask + 1, sizeof(*t->slots));
-	for (i = 0; i <= old.mask; i++)
-		if (old.slots[i].name)
-			*find(t, old.slots[i].name) = old.slots[i];
-	free(old.slots);
-}
 
 /* Add a site's weight to each function of its chain, once. */
 static void
-add_chain(struct table *t, struct kvt_symbols *symbols,
+add_chain(struct tally *t, struct kvt_symbols *symbols,
 	const struct kvt_site *site, uint64_t weight)
 {
+	uint32_t seen[KVT_MAX_DEPTH];
 	unsigned i, k, first = kvt_symbol_first(symbols, site);
 
 	for (i = first; i < site->n; i++) {
-		const char *name = kvt_symbol_name(symbols, site->frames[i]);
-		struct function *f;
-		for (k = first; k < i; k++)
-			if (strcmp(name, kvt_symbol_name(symbols,
-				site->frames[k])) == 0)
-				break;
+		uint32_t n = t->names.n;
+		seen[i] = kvt_names_number(&t->names,
+			kvt_symbol_name(symbols, site->frames[i]));
+		if (seen[i] == n) {
+			t->functions = kvt_grow(t->functions, n, &t->room,
+				sizeof(*t->functions));
+			memset(&t->functions[n], 0, sizeof(*t->functions));
+		}
+		for (k = first; k < i && seen[k] != seen[i]; k++)
+			;
 		if (k < i)
 			continue;
-		if (t->n > t->mask / 2)
-			double_size(t);
-		f = find(t, name);
-		if (!f->name) {
-			f->name = name;
-			t->n++;
-		}
-		f->weight += weight;
-		f->depth += (double)weight * (i - first);
+		t->functions[seen[i]].weight += weight;
+		t->functions[seen[i]].depth += (double)weight * (i - first);
 	}
 }
 
 const char *
 kvt_common_function(struct kvt_symbols *symbols, const struct kvt_trace *trace,
-	const uint64_t *weights, double *share)
+	const uint64_t *weights)
 {
-	struct table t = { kvt_array(1024, sizeof(struct function)), 1023, 0 };
-	struct function *best = NULL;
-	const char *name;
+	struct tally t = { 0 };
+	const char *name = NULL;
+	double nearest = 0;
 	uint64_t total = 0;
 	size_t i;
 
 	for (i = 0; i < trace->nsites; i++) {
-		if (!weights[i])
-			continue;
 		total += weights[i];
-		if (i)
+		if (i && weights[i])
 			add_chain(&t, symbols, &trace->sites[i], weights[i]);
 	}
-	for (i = 0; i <= t.mask; i++) {
-		struct function *f = &t.slots[i];
-		if (f->name && (double)f->weight >= NEARLY_ALL * (double)total &&
-			(!best || f->depth / (double)f->weight <
-			best->depth / (double)best->weight))
-			best = f;
+	for (i = 0; i < t.names.n; i++) {
+		const struct function *f = &t.functions[i];
+		double distance = f->depth / (double)f->weight;
+		if ((double)f->weight >= NEARLY_ALL * (double)total &&
+			(!name || distance < nearest)) {
+			name = t.names.names[i];
+			nearest = distance;
+		}
 	}
-	name = best ? best->name : NULL;
-	*share = best ? (double)best->weight / (double)total : 0;
-	free(t.slots);
+	kvt_names_free(&t.names);
+	free(t.functions);
 	return name;
 }

@@ -8,9 +8,8 @@
 #include "symbol.h"
 
 /* weights: of each site, by number. Return the innermost function that nearly
- * all of the weight lies below, or NULL: chains are too short to meet. *share
- * tells how much lies below it. */
+ * all of the weight lies below, or NULL: chains are too short to meet. */
 const char *kvt_common_function(struct kvt_symbols *symbols,
-	const struct kvt_trace *trace, const uint64_t *weights, double *share);
+	const struct kvt_trace *trace, const uint64_t *weights);
 
 #endif

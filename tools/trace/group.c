@@ -4,11 +4,13 @@
  *
  * A site is fit for an arena if nearly all its objects die in bursts or live to
  * the end. Fit sites are taken in the order of their objects; each joins the
- * group in whose bursts most of its objects die, or founds one.
+ * group in whose bursts most of its objects die, or founds one. What is left
+ * may still be scratch memory.
  */
 #include "config.h"
 
 #include "group.h"
+#include "scratch.h"
 #include "tool.h"
 
 #include <stdlib.h>
@@ -128,7 +130,6 @@ join(struct kvt_group *g, const struct member *m)
 	g->nbursts = n;
 	g->nsites++;
 	g->objects += m->objects;
-	g->in_bursts += m->in_bursts;
 	g->bytes += m->bytes;
 }
 
@@ -146,10 +147,8 @@ place(struct kvt_groups *g, const struct member *m)
 		}
 	}
 	if (best_share < JOIN_SHARE) {
-		if (g->n == MAX_GROUPS) {
-			g->unfit_objects += m->objects;
+		if (g->n == MAX_GROUPS)
 			return;
-		}
 		best = g->n++;
 	}
 	join(&g->groups[best], m);
@@ -179,15 +178,27 @@ sort_groups(struct kvt_groups *g, size_t nsites)
 	g->groups = sorted;
 }
 
+static void
+count_unfit(struct kvt_groups *g, const struct kvt_trace *t)
+{
+	size_t i;
+
+	for (i = 0; i < t->nsites; i++)
+		if (g->of_site[i] == KVT_NO_GROUP)
+			g->unfit_objects += t->sites[i].objects;
+}
+
 void
-kvt_groups_find(struct kvt_groups *g, const struct kvt_trace *t)
+kvt_groups_find(struct kvt_groups *g, const struct kvt_trace *t,
+	struct kvt_symbols *symbols)
 {
 	struct member *members;
 	size_t i;
 
 	memset(g, 0, sizeof(*g));
 	kvt_bursts_find(&g->bursts, t);
-	g->groups = kvt_array(MAX_GROUPS, sizeof(*g->groups));
+	g->groups = kvt_array(MAX_GROUPS + KVT_SCRATCH_GROUPS,
+		sizeof(*g->groups));
 	g->of_site = kvt_array(t->nsites, sizeof(*g->of_site));
 	members = make_members(g, t);
 	qsort(members, t->nsites, sizeof(*members), compare_members);
@@ -195,10 +206,10 @@ kvt_groups_find(struct kvt_groups *g, const struct kvt_trace *t)
 		g->of_site[members[i].site] = KVT_NO_GROUP;
 		if (is_fit(&members[i]))
 			place(g, &members[i]);
-		else
-			g->unfit_objects += members[i].objects;
 		free(members[i].bursts);
 	}
 	free(members);
+	kvt_scratch_find(g, t, symbols);
+	count_unfit(g, t);
 	sort_groups(g, t->nsites);
 }

@@ -34,6 +34,7 @@ static const char help[] =
 "  tune      find the best block size, growth and cache for the arenas\n"
 "  advise    which call sites die together: where an arena would pay\n"
 "    --top N         the N best groups (10)\n"
+"    --all           those that do not pay, too\n"
 "    --lines         file and line of each call site (needs addr2line)\n"
 "  replay, tune, advise:\n"
 "    --runs N        runs of each setting, alternating; the median counts (7)\n"

@@ -4,12 +4,14 @@
  *
  * The objects of a group that die in one burst are one life. An object that
  * dies before its group's next burst stays, dead, in the life that ends there:
- * that is what an arena does, and held_bytes counts it. So no life ends before
- * one of its objects.
+ * that is what an arena does, and held_bytes counts it. Scratch memory's lives
+ * end when all of it is dead and enough has come together. So no life ends
+ * before one of its objects.
  */
 #include "config.h"
 
 #include "plan.h"
+#include "scratch.h"
 #include "tool.h"
 
 #include <stdlib.h>
@@ -88,6 +90,95 @@ enter_object(struct kvt_plan *p, const struct kvt_trace *t, size_t object,
 		l->birth = t->objects[object].birth;
 }
 
+/* Enter the objects of the groups that die in bursts; first has where the lives
+ * of each group begin. */
+static void
+enter_together(struct kvt_plan *p, const struct kvt_trace *t,
+	const struct kvt_groups *g, const size_t *first)
+{
+	size_t o;
+
+	for (o = 0; o < t->nobjects; o++) {
+		uint32_t group = g->of_site[t->objects[o].site];
+		if (group == KVT_NO_GROUP || first[group] == first[group + 1] ||
+			g->groups[group].kind != KVT_TOGETHER)
+			continue;
+		enter_object(p, t, o, life_ending_after(p, first[group],
+			first[group + 1], t->objects[o].death));
+	}
+}
+
+/* ---- Lives of scratch memory ------------------------------------------------------ */
+
+struct thread {				/* of scratch memory */
+	struct kvt_scratch_state state;
+	uint32_t life;			/* that is going on; KVT_HEAP: none */
+};
+
+/* Sort lives by end. An object knows its life by number, so it must follow. */
+static void
+sort_lives(struct kvt_plan *p, const struct kvt_trace *t,
+	const struct kvt_group *g, size_t first, size_t last)
+{
+	uint32_t *moved = kvt_array(last - first, sizeof(*moved));
+	size_t i;
+
+	for (i = first; i < last; i++)
+		p->lives[i].arena = (uint32_t)(i - first);	/* where it was */
+	qsort(p->lives + first, last - first, sizeof(*p->lives), compare_ends);
+	for (i = first; i < last; i++)
+		moved[p->lives[i].arena] = (uint32_t)i;
+	for (i = 0; i < g->nops; i++) {
+		const struct kvt_op *op = &t->ops[g->ops[i]];
+		if (op->kind != KVT_FREE && op->kind != KVT_REALLOC)
+			p->life_of[op->object] =
+				moved[p->life_of[op->object] - first];
+	}
+	free(moved);
+}
+
+static size_t
+enter_scratch(struct kvt_plan *p, const struct kvt_trace *t,
+	const struct kvt_groups *g, uint32_t group, size_t first)
+{
+	const struct kvt_group *gr = &g->groups[group];
+	struct thread *threads = kvt_array(t->input.nstreams, sizeof(*threads));
+	size_t i, last = first;
+
+	for (i = 0; i < t->input.nstreams; i++)
+		threads[i].life = KVT_HEAP;
+	for (i = 0; i < gr->nops; i++) {
+		const struct kvt_op *op = &t->ops[gr->ops[i]];
+		struct thread *th =
+			&threads[t->ops[t->objects[op->object].birth].stream];
+		if (th->life == KVT_HEAP) {
+			th->life = (uint32_t)last++;
+			p->lives[th->life].group = group;
+			p->lives[th->life].birth = KVT_NEVER;
+			p->lives[th->life].end = KVT_NEVER;
+		}
+		if (op->kind != KVT_FREE && op->kind != KVT_REALLOC)
+			enter_object(p, t, op->object, th->life);
+		if (!kvt_scratch_step(&th->state, op))
+			continue;
+		p->lives[th->life].end = gr->ops[i];
+		if (th->state.bytes >= KVT_SCRATCH_ENOUGH) {
+			th->life = KVT_HEAP;
+			th->state.bytes = 0;
+		}
+	}
+	free(threads);
+	sort_lives(p, t, gr, first, last);
+	return last;
+}
+
+/* Return how many lives a group can have at most. */
+static size_t
+most_lives(const struct kvt_group *g)
+{
+	return g->kind == KVT_TOGETHER ? g->nbursts + 1 : g->nops / 2 + 1;
+}
+
 /* ---- Arenas ---------------------------------------------------------------------- */
 
 static const struct kvt_life *sorting;	/* for the comparison only */
@@ -125,6 +216,44 @@ share_arenas(struct kvt_plan *p, size_t first, size_t last)
 	}
 	free(order);
 	free(idle);
+}
+
+static int
+compare_sizes(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Return the power of two, 4 KiB to 1 MiB, that nine of ten lives fit into. */
+static uint32_t
+fitting_block(const struct kvt_plan *p, size_t first, size_t last)
+{
+	uint64_t *sizes = kvt_array(last - first, sizeof(*sizes));
+	uint32_t block = 4096;
+	size_t i, n = 0;
+
+	for (i = first; i < last; i++)
+		if (p->lives[i].objects)
+			sizes[n++] = p->lives[i].bytes;
+	qsort(sizes, n, sizeof(*sizes), compare_sizes);
+	while (n && block < 1024 * 1024 && block < sizes[n * 9 / 10])
+		block *= 2;
+	free(sizes);
+	return block;
+}
+
+/* Note the block size of each arena of the group with lives [first, last). */
+static void
+choose_blocks(struct kvt_plan *p, size_t first, size_t last)
+{
+	uint32_t block = fitting_block(p, first, last);
+	size_t i;
+
+	for (i = first; i < last; i++)
+		if (p->lives[i].objects)
+			p->blocks[p->lives[i].arena] = block;
 }
 
 /* ---- Bytes ------------------------------------------------------------------------ */
@@ -193,40 +322,64 @@ kvt_plan_whole(struct kvt_plan *p, const struct kvt_trace *t)
 	p->lives[0].birth = KVT_NEVER;
 	for (o = 0; o < t->nobjects; o++)
 		enter_object(p, t, o, 0);
-	/* Objects still alive keep it from ending; if all have died, one reset
-	 * at the very end would be all that it gains. */
-	p->narenas = t->nobjects ? 1 : 0;
+	p->narenas = 1;
 	weigh(p, t);
+	p->blocks = kvt_array(1, sizeof(*p->blocks));
+	choose_blocks(p, 0, 1);
 }
 
 void
 kvt_plan_groups(struct kvt_plan *p, const struct kvt_trace *t,
-	const struct kvt_groups *g, uint32_t wanted)
+	const struct kvt_groups *g, const bool *wanted)
 {
 	size_t *first = kvt_array(g->n + 1, sizeof(*first));
-	size_t n = 0, i, o;
+	size_t n = 0;
+	uint32_t i;
 
 	begin(p, t);
 	for (i = 0; i < g->n; i++)
-		n += g->groups[i].nbursts + 1;
+		n += wanted[i] ? most_lives(&g->groups[i]) : 0;
 	p->lives = kvt_array(n, sizeof(*p->lives));
 	for (i = 0; i < g->n; i++) {
 		first[i] = p->nlives;
-		if (wanted == KVT_NO_GROUP || wanted == i)
-			p->nlives = make_lives(p, g, (uint32_t)i, p->nlives);
-		first[i + 1] = p->nlives;
+		if (wanted[i] && g->groups[i].kind == KVT_TOGETHER)
+			p->nlives = make_lives(p, g, i, p->nlives);
+		else if (wanted[i])
+			p->nlives = enter_scratch(p, t, g, i, p->nlives);
 	}
-	for (o = 0; o < t->nobjects; o++) {
-		uint32_t group = g->of_site[t->objects[o].site];
-		if (group == KVT_NO_GROUP || first[group] == first[group + 1])
-			continue;
-		enter_object(p, t, o, life_ending_after(p, first[group],
-			first[group + 1], t->objects[o].death));
-	}
+	first[g->n] = p->nlives;
+	enter_together(p, t, g, first);
 	for (i = 0; i < g->n; i++)
 		share_arenas(p, first[i], first[i + 1]);
 	weigh(p, t);
+	p->blocks = kvt_array(p->narenas, sizeof(*p->blocks));
+	for (i = 0; i < g->n; i++)
+		choose_blocks(p, first[i], first[i + 1]);
 	free(first);
+}
+
+void
+kvt_plan_group(struct kvt_plan *p, const struct kvt_trace *t,
+	const struct kvt_groups *g, uint32_t group)
+{
+	bool *wanted = kvt_array(g->n, sizeof(*wanted));
+
+	wanted[group] = true;
+	kvt_plan_groups(p, t, g, wanted);
+	free(wanted);
+}
+
+void
+kvt_plan_all_groups(struct kvt_plan *p, const struct kvt_trace *t,
+	const struct kvt_groups *g)
+{
+	bool *wanted = kvt_array(g->n, sizeof(*wanted));
+	size_t i;
+
+	for (i = 0; i < g->n; i++)
+		wanted[i] = true;
+	kvt_plan_groups(p, t, g, wanted);
+	free(wanted);
 }
 
 void
@@ -234,4 +387,5 @@ kvt_plan_free(struct kvt_plan *p)
 {
 	free(p->life_of);
 	free(p->lives);
+	free(p->blocks);
 }

@@ -28,6 +28,8 @@ struct kvt_plan {
 	struct kvt_life *lives;
 	size_t nlives;
 	uint32_t narenas;
+	uint32_t *blocks;		/* by arena: the block size that nine of
+					 * ten lives of its group fit into */
 	uint64_t objects;		/* that go to arenas */
 	uint64_t live_bytes;		/* most bytes of them live at once */
 	uint64_t held_bytes;		/* most bytes in lives going on at once */
@@ -37,9 +39,15 @@ struct kvt_plan {
 /* Everything in one arena that is never reset. */
 void kvt_plan_whole(struct kvt_plan *plan, const struct kvt_trace *trace);
 
-/* The objects of one group, or of all (KVT_NO_GROUP). */
+/* The objects of those groups that are set in wanted. */
 void kvt_plan_groups(struct kvt_plan *plan, const struct kvt_trace *trace,
+	const struct kvt_groups *groups, const bool *wanted);
+
+/* The same for one group, and for all. */
+void kvt_plan_group(struct kvt_plan *plan, const struct kvt_trace *trace,
 	const struct kvt_groups *groups, uint32_t group);
+void kvt_plan_all_groups(struct kvt_plan *plan, const struct kvt_trace *trace,
+	const struct kvt_groups *groups);
 
 void kvt_plan_free(struct kvt_plan *plan);
 

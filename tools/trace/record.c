@@ -82,6 +82,7 @@ make_way(const char *file)
 {
 	char magic[8] = "", directory[PATH_MAX] = "", *full;
 	int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
+	size_t size;
 	ssize_t n;
 
 	if (fd < 0)
@@ -94,8 +95,9 @@ make_way(const char *file)
 		kvt_fail("%s: not a regular file", file);
 	if (*file != '/' && !getcwd(directory, sizeof(directory)))
 		kvt_fail("the current directory: %s", strerror(errno));
-	full = kvt_array(strlen(directory) + strlen(file) + 2, 1);
-	sprintf(full, "%s%s%s", directory, *directory ? "/" : "", file);
+	size = strlen(directory) + strlen(file) + 2;
+	full = kvt_array(size, 1);
+	snprintf(full, size, "%s%s%s", directory, *directory ? "/" : "", file);
 	if (strlen(full) > KVT_MAX_PATH)
 		kvt_fail("%s: too long a path", full);
 	return full;
@@ -116,12 +118,14 @@ become(const struct order *o, const char *file, uint64_t session,
 	const char *recorder, int report)
 {
 	const char *others = getenv("LD_PRELOAD");
-	char *preload;
+	char preload[2 * PATH_MAX];
 	int error;
 
-	preload = kvt_array(strlen(recorder) + (others ? strlen(others) : 0) + 2, 1);
-	sprintf(preload, "%s%s%s", recorder, others && *others ? ":" : "",
-		others ? others : "");
+	if (!others)
+		others = "";
+	if (snprintf(preload, sizeof(preload), "%s%s%s", recorder,
+		*others ? ":" : "", others) >= (int)sizeof(preload))
+		kvt_fail("LD_PRELOAD is too long");
 	setenv("LD_PRELOAD", preload, 1);
 	setenv(KVT_ENV_FILE, file, 1);
 	set_number(KVT_ENV_LIMIT, o->limit);

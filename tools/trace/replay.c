@@ -64,7 +64,8 @@ read_order(struct order *o, int argc, char **argv)
 		o->blocks[0] = 4096;
 		o->blocks[1] = 65536;
 		o->blocks[2] = 1024 * 1024;
-		o->nblocks = 3;
+		o->blocks[3] = 0;
+		o->nblocks = 4;
 	}
 }
 
@@ -78,7 +79,7 @@ print_trace(const struct kvt_trace *t)
 		t->counts.peak_objects);
 }
 
-/* Add the ways to run one plan: each block size, and the middle one shared. */
+/* Add the ways to run one plan: each block size, and the last one shared. */
 static size_t
 add_ways(struct kvt_way *ways, const struct order *o, const char *label,
 	const struct kvt_script *script)
@@ -88,10 +89,11 @@ add_ways(struct kvt_way *ways, const struct order *o, const char *label,
 	for (i = 0; i <= o->nblocks; i++) {
 		bool safe = i == o->nblocks;
 		struct kvt_way *w = &ways[n];
-		size_t block = o->blocks[safe ? o->nblocks / 2 : i];
+		size_t block = o->blocks[safe ? i - 1 : i];
 
 		snprintf(w->label, sizeof(w->label), "%s, %s%s", label,
-			kvt_size_text(block), safe ? ", SAFE" : "");
+			block ? kvt_size_text(block) : "fitted",
+			safe ? ", SAFE" : "");
 		w->script = script;
 		w->setting.block_size = block;
 		w->setting.cache = true;

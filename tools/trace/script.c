@@ -72,20 +72,25 @@ struct writer {
 };
 
 static void
-flush(struct writer *w)
+write_all(int fd, const void *data, size_t size)
 {
-	const char *p = (const char *)w->steps;
-	size_t left = w->n * sizeof(*w->steps);
+	const char *p = data;
 
-	while (left > 0) {
-		ssize_t n = write(w->fd, p, left);
+	while (size > 0) {
+		ssize_t n = write(fd, p, size);
 		if (n < 0 && errno != EINTR)
 			kvt_fail("the replay script: %s", strerror(errno));
 		if (n > 0) {
 			p += n;
-			left -= (size_t)n;
+			size -= (size_t)n;
 		}
 	}
+}
+
+static void
+flush(struct writer *w)
+{
+	write_all(w->fd, w->steps, w->n * sizeof(*w->steps));
 	w->total += w->n;
 	w->n = 0;
 }
@@ -154,6 +159,9 @@ kvt_script_make(struct kvt_script *script, const struct kvt_trace *t,
 		add_resets(w, &ends, plan, (uint32_t)i);
 	}
 	flush(w);
+	if (plan)
+		write_all(w->fd, plan->blocks,
+			plan->narenas * sizeof(*plan->blocks));
 	script->fd = w->fd;
 	script->nsteps = w->total;
 	script->nobjects = t->nobjects;

@@ -3,7 +3,8 @@
  * SPDX-License-Identifier: BSD-2-Clause
  *
  * A script lies in a memory file, so that a fresh process can run it without
- * reading the trace.
+ * reading the trace: the steps, and then the block size of each arena, which
+ * are 32-bit numbers.
  */
 #ifndef KVT_SCRIPT_H
 #define KVT_SCRIPT_H
@@ -33,7 +34,7 @@ struct kvt_step {
 };
 
 struct kvt_script {
-	int fd;				/* of the steps */
+	int fd;				/* of the memory file */
 	size_t nsteps;
 	size_t nobjects;
 	size_t narenas;

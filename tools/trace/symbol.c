@@ -76,24 +76,74 @@ copy_of(const char *text)
 	return strcpy(kvt_array(strlen(text) + 1, 1), text);
 }
 
+/* Shorten a C++ name in place: "std::map<int, char>::insert(int const&)" becomes
+ * "std::map<>::insert". */
+static void
+shorten(char *name)
+{
+	const char *from = name;
+	char *to = name;
+	int angles = 0, braces = 0;
+
+	while (*from) {
+		static const char word[] = "operator";
+		char c = *from;
+		if (angles == 0 && strncmp(from, word, sizeof(word) - 1) == 0) {
+			size_t n = sizeof(word) - 1;
+			n += strncmp(from + n, "()", 2) == 0 ? 2
+				: strspn(from + n, "<>=-![]");
+			memmove(to, from, n);
+			to += n;
+			from += n;
+			continue;
+		}
+		if (c == '(' && angles == 0 && braces == 0 &&
+			strncmp(from, "(anonymous", 10) != 0)
+			break;
+		braces += (c == '{') - (c == '}');
+		if (c == '>' && angles > 0)
+			angles--;
+		if (angles == 0)
+			*to++ = c;
+		if (c == '<')
+			angles++;
+		from++;
+	}
+	*to = '\0';
+}
+
+/* Take off the type that a template function's name begins with. */
+static void
+drop_type(char *name)
+{
+	char *c, *start = name;
+	int parentheses = 0;
+
+	for (c = name; *c && strncmp(c, "operator", 8) != 0; c++) {
+		parentheses += (*c == '(') - (*c == ')');
+		if (*c == ' ' && parentheses == 0)
+			start = c + 1;
+	}
+	memmove(name, start, strlen(start) + 1);
+}
+
 /* Without what compilers and linkers add (".isra.0", "@@GLIBC_2.34") and
  * without the arguments of C++. */
 static char *
 readable(const struct kvt_symbols *s, const char *symbol)
 {
-	char *plain = NULL, *cut;
+	char *plain = NULL;
 	int status = 0;
 
 	if (s->demangle && strncmp(symbol, "_Z", 2) == 0)
 		plain = s->demangle(symbol, NULL, NULL, &status);
-	if (!plain) {
-		plain = copy_of(*symbol ? symbol : "?");
-		cut = plain + 1 + strcspn(plain + 1, ".@");
-	} else {
-		cut = strchr(plain, '(');
+	if (plain) {
+		shorten(plain);
+		drop_type(plain);
+		return plain;
 	}
-	if (cut && cut != plain)
-		*cut = '\0';
+	plain = copy_of(*symbol ? symbol : "?");
+	plain[1 + strcspn(plain + 1, ".@")] = '\0';
 	return plain;
 }
 

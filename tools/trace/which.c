@@ -4,6 +4,7 @@
  */
 #include "config.h"
 
+#include "fold.h"
 #include "tool.h"
 #include "which.h"
 
@@ -33,23 +34,26 @@ kvt_which_read(struct kvt_which *w, const char *argument)
 
 bool
 kvt_which_plan(struct kvt_plan *plan, const struct kvt_which *w,
-	const struct kvt_trace *t)
+	struct kvt_trace *t)
 {
+	struct kvt_symbols *symbols;
 	struct kvt_groups groups;
 
 	if (w->what == KVT_WHOLE_RUN) {
 		kvt_plan_whole(plan, t);
 		return true;
 	}
-	kvt_groups_find(&groups, t);
+	symbols = kvt_symbols_new(t);
+	kvt_fold_sites(t, symbols);
+	kvt_groups_find(&groups, t, symbols);
 	if (w->what == KVT_ADVISED) {
 		if (groups.n)
-			kvt_plan_groups(plan, t, &groups, KVT_NO_GROUP);
+			kvt_plan_all_groups(plan, t, &groups);
 		return groups.n;
 	}
 	if (w->group > groups.n)
 		kvt_fail("--arena: there is no group %u: %s has %zu", w->group,
 			t->input.name, groups.n);
-	kvt_plan_groups(plan, t, &groups, w->group - 1);
+	kvt_plan_group(plan, t, &groups, w->group - 1);
 	return true;
 }

@@ -16,8 +16,9 @@ struct kvt_which {
 /* Read the option's argument, or misuse(). */
 void kvt_which_read(struct kvt_which *which, const char *argument);
 
-/* Make its plan. False: there is no group that would go to an arena. */
+/* Make its plan; folds the trace's call sites. False: there is no group that
+ * would go to an arena. */
 bool kvt_which_plan(struct kvt_plan *plan, const struct kvt_which *which,
-	const struct kvt_trace *trace);
+	struct kvt_trace *trace);
 
 #endif

@@ -35,6 +35,7 @@ struct stage {				/* where a script is run */
 	const struct kvt_step *end;
 	void **pointers;		/* by object */
 	kv_arena_t **arenas;		/* NULL where not yet made */
+	const uint32_t *blocks;		/* by arena: the plan's block size */
 	kv_arena_config_t config;
 	enum kvt_touch touch;
 	uint64_t failed;
@@ -52,11 +53,15 @@ touch(enum kvt_touch how, void *p, uint64_t from, uint64_t to)
 static kv_arena_t *
 arena_of(struct stage *s, const struct kvt_step *step)
 {
-	kv_arena_t **a = &s->arenas[step->code_and_arena >> 4];
+	uint32_t i = step->code_and_arena >> 4;
+	kv_arena_config_t config;
 
-	if (!*a)
-		*a = kv_arena_create_ex(&s->config);
-	return *a;
+	if (s->arenas[i])
+		return s->arenas[i];
+	config = s->config;
+	if (config.block_size == 0)
+		config.block_size = s->blocks[i];
+	return s->arenas[i] = kv_arena_create_ex(&config);
 }
 
 /* An arena has no empty allocations; malloc's are not NULL. */
@@ -183,6 +188,22 @@ faults(void)
 	return (uint64_t)u.ru_minflt;
 }
 
+/* What an allocator does once in a process is not what is asked here. */
+static void
+warm_up(const struct stage *s)
+{
+	kv_arena_config_t config = s->config;
+	kv_arena_t *arena;
+	void *volatile p = malloc(64);
+
+	free(p);
+	config.block_size = 4096;
+	arena = kv_arena_create_ex(&config);
+	if (arena && !kv_arena_alloc(arena, 64))
+		errno = 0;		/* the replay will say so */
+	kv_arena_destroy(arena);
+}
+
 static void
 measure(struct stage *s, size_t narenas, struct kvt_result *r)
 {
@@ -191,6 +212,7 @@ measure(struct stage *s, size_t narenas, struct kvt_result *r)
 	size_t i;
 
 	memset(r, 0, sizeof(*r));
+	warm_up(s);
 	status_bytes("VmRSS");		/* stdio has its buffer now */
 	forget_peak();
 	resident = status_bytes("VmRSS");
@@ -248,8 +270,10 @@ kvt_worker_main(int argc, char **argv)
 	config.name = "replay";
 	s.config = config;
 	s.touch = (enum kvt_touch)n[TOUCH];
-	s.steps = map(n[NSTEPS] * sizeof(*s.steps), MAP_SHARED, (int)n[STEPS]);
+	s.steps = map(n[NSTEPS] * sizeof(*s.steps) +
+		n[NARENAS] * sizeof(*s.blocks), MAP_SHARED, (int)n[STEPS]);
 	s.end = s.steps + n[NSTEPS];
+	s.blocks = (const void *)s.end;
 	s.pointers = map(n[NOBJECTS] * sizeof(*s.pointers),
 		MAP_PRIVATE | MAP_ANONYMOUS, -1);
 	s.arenas = map(n[NARENAS] * sizeof(*s.arenas),

@@ -13,9 +13,9 @@ enum kvt_touch {
 	KVT_TOUCH_ALL
 };
 
-/* How arenas are made; all zero: there are none. */
+/* How arenas are made. */
 struct kvt_setting {
-	size_t block_size;
+	size_t block_size;		/* 0: as the plan has it for each arena */
 	size_t max_block_size;
 	bool safe;
 	bool cache;
