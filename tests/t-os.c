@@ -1,0 +1,686 @@
+/* t-os.c -- each promise of lib/os.h, on this machine and on one that refuses
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "kvrefuse.h"
+#include "kvtest.h"
+#include "os.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#if defined(__linux__)
+#include <sys/syscall.h>
+#endif
+
+#define MIB ((size_t)1 << 20)
+#define NO_NODE 60	/* of no machine that we know */
+
+static size_t
+page(void)
+{
+	return kva_os.page();
+}
+
+static char *
+map_pages(size_t n)
+{
+	char *p = kva_os.map(n * page(), page());
+
+	kvt_true(p != NULL);
+	return p;
+}
+
+static void
+unmap_pages(char *p, size_t n)
+{
+	kvt_eq(kva_os.unmap(p, n * page()), 0);
+}
+
+static bool
+is_all(const char *p, size_t size, char byte)
+{
+	for (size_t i = 0; i < size; i++)
+		if (p[i] != byte)
+			return false;
+	return true;
+}
+
+/* Whether what a system may lack worked; if not it said so properly. */
+static bool
+worked(int result)
+{
+	if (result == 0)
+		return true;
+	kvt_eq(result, -1);
+	kvt_true(errno == ENOTSUP || errno == EPERM || errno == EINVAL ||
+		errno == ENOSYS);
+	return false;
+}
+
+/* ---- Memory ------------------------------------------------------------------ */
+
+START_TEST(alloc_is_aligned_as_asked)
+{
+	for (size_t alignment = 1; alignment <= 4096; alignment *= 2) {
+		char *p = kva_os.alloc(100, alignment < 8 ? 8 : alignment);
+
+		kvt_true(p != NULL);
+		kvt_eq((uintptr_t)p % alignment, 0);
+		memset(p, 1, 100);
+		kva_os.free(p);
+	}
+	kva_os.free(NULL);
+}
+END_TEST
+
+START_TEST(alloc_of_too_much_is_enomem)
+{
+	kvt_refused(kva_os.alloc(SIZE_MAX / 2, 8), ENOMEM);
+	kvt_refused(kva_os.alloc(SIZE_MAX / 2, 64), ENOMEM);
+}
+END_TEST
+
+START_TEST(map_gives_zeroed_pages_at_an_alignment)
+{
+	for (size_t alignment = page(); alignment <= 32 * MIB; alignment *= 2)
+		for (size_t size = page(); size <= 4 * MIB; size *= 16) {
+			char *p = kva_os.map(size, alignment);
+
+			kvt_true(p != NULL);
+			kvt_eq((uintptr_t)p % alignment, 0);
+			kvt_true(is_all(p, size, 0));
+			memset(p, 1, size);
+			kvt_eq(kva_os.unmap(p, size), 0);
+		}
+}
+END_TEST
+
+START_TEST(map_leaves_nothing_beside_what_it_gives)
+{
+	size_t alignment = 16 * MIB;
+	char *p = kva_os.map(page(), alignment);
+	unsigned char resident[1];
+
+	kvt_true(p != NULL);
+	kvt_fails(mincore(p - page(), page(), (void *)resident), -1, ENOMEM);
+	kvt_fails(mincore(p + page(), page(), (void *)resident), -1, ENOMEM);
+	unmap_pages(p, 1);
+}
+END_TEST
+
+START_TEST(map_of_too_much_is_enomem)
+{
+	kvt_refused(kva_os.map(SIZE_MAX / 4 - (SIZE_MAX / 4) % page(), page()),
+		ENOMEM);
+}
+END_TEST
+
+START_TEST(map_is_enomem_if_only_the_alignment_is_too_much)
+{
+	struct rlimit limit = { 8192 * MIB, 8192 * MIB };
+	size_t alignment = (size_t)1 << (sizeof(size_t) > 4 ? 40 : 30);
+	char *p;
+
+	if (!kvr_has_own_process() || kvt_is_watched())
+		return;
+	kvt_eq(setrlimit(RLIMIT_AS, &limit), 0);
+	kvt_refused(kva_os.map(page(), alignment), ENOMEM);
+	p = map_pages(1);
+	unmap_pages(p, 1);
+}
+END_TEST
+
+START_TEST(discarded_pages_are_zero)
+{
+	char *p = map_pages(4);
+
+	memset(p, 1, 4 * page());
+	if (worked(kva_os.discard(p + page(), 2 * page()))) {
+		kvt_true(is_all(p + page(), 2 * page(), 0));
+		kvt_true(is_all(p, page(), 1));
+		kvt_true(is_all(p + 3 * page(), page(), 1));
+		memset(p, 2, 4 * page());
+	}
+	unmap_pages(p, 4);
+}
+END_TEST
+
+START_TEST(populated_pages_are_resident_and_keep_their_contents)
+{
+	unsigned char resident[8] = { 0 };
+	char *p = map_pages(8);
+
+	p[page()] = 7;
+	kvt_eq(kva_os.populate(p, 8 * page()), 0);
+	kvt_eq(mincore(p, 8 * page(), (void *)resident), 0);
+	for (int i = 0; i < 8; i++)
+		kvt_true(resident[i] & 1);
+	kvt_eq(p[page()], 7);
+	kvt_eq(p[2 * page()], 0);
+	unmap_pages(p, 8);
+}
+END_TEST
+
+START_TEST(huge_pages_may_be_asked_for_and_declined)
+{
+	char *p = kva_os.map(4 * MIB, 2 * MIB);
+
+	kvt_true(p != NULL);
+	if (worked(kva_os.huge(p, 4 * MIB, true)))
+		kvt_eq(kva_os.huge(p, 4 * MIB, false), 0);
+	else
+		kvt_true(!kva_os.has_huge());
+	memset(p, 1, 4 * MIB);
+	kvt_eq(kva_os.unmap(p, 4 * MIB), 0);
+}
+END_TEST
+
+static bool
+is_in_maps(const char *text)
+{
+	FILE *f = fopen("/proc/self/maps", "r");
+	char line[512];
+	bool found = false;
+
+	while (f && !found && fgets(line, sizeof line, f))
+		found = strstr(line, text) != NULL;
+	if (f)
+		fclose(f);
+	return found;
+}
+
+START_TEST(labelled_pages_have_their_name_in_the_map)
+{
+	char *p = map_pages(2);
+
+	if (worked(kva_os.label(p, 2 * page(), "kvarena-test")))
+		kvt_true(is_in_maps("kvarena-test"));
+	unmap_pages(p, 2);
+}
+END_TEST
+
+START_TEST(page_is_a_power_of_two)
+{
+	kvt_cmp(page(), >=, 4096);
+	kvt_eq(page() & (page() - 1), 0);
+	kvt_eq(page(), (size_t)sysconf(_SC_PAGESIZE));
+}
+END_TEST
+
+START_TEST(memory_of_the_machine_is_plausible)
+{
+	kvt_cmp(kva_os.memory(), >=, 16 * MIB);
+	kvt_eq(kva_os.memory() % page(), 0);
+}
+END_TEST
+
+/* ---- Protection -------------------------------------------------------------- */
+
+enum deed { READ_IT, WRITE_IT };
+
+/* Whether a child process that does this to a byte is ended for it. */
+static bool
+is_fatal(volatile char *p, enum deed deed)
+{
+	int status = 0;
+	pid_t child;
+
+	fflush(NULL);
+	child = fork();
+	if (child == 0) {
+		signal(SIGSEGV, SIG_DFL);
+		signal(SIGBUS, SIG_DFL);
+		if (deed == WRITE_IT)
+			*p = 1;
+		else
+			(void)*p;
+		_exit(0);
+	}
+	kvt_true(waitpid(child, &status, 0) == child);
+	return WIFSIGNALED(status);
+}
+
+START_TEST(protected_pages_stop_what_they_should)
+{
+	char *p = map_pages(3);
+
+	kvt_eq(kva_os.protect(p + page(), page(), KVA_ACCESS_READ), 0);
+	kvt_true(!is_fatal(p + page(), READ_IT));
+	kvt_true(is_fatal(p + page(), WRITE_IT));
+	kvt_true(!is_fatal(p, WRITE_IT));
+	kvt_true(!is_fatal(p + 2 * page(), WRITE_IT));
+	kvt_eq(kva_os.protect(p + page(), page(), KVA_ACCESS_NONE), 0);
+	kvt_true(is_fatal(p + page(), READ_IT));
+	kvt_eq(kva_os.protect(p + page(), page(), KVA_ACCESS_WRITE), 0);
+	kvt_true(!is_fatal(p + page(), WRITE_IT));
+	unmap_pages(p, 3);
+	kvt_fails(kva_os.protect(p, 3 * page(), KVA_ACCESS_READ), -1, ENOMEM);
+}
+END_TEST
+
+/* ---- Nodes ---------------------------------------------------------------------- */
+
+START_TEST(there_is_a_node_and_we_are_on_one)
+{
+	int nodes = kva_os.nodes(), here = kva_os.node_here();
+
+	kvt_true(nodes >= 1 && nodes <= KVA_NODES);
+	kvt_eq(kva_os.nodes(), nodes);
+	kvt_true(here >= KVA_NO_NODE && here < nodes);
+}
+END_TEST
+
+static bool
+has_nodes(void)
+{
+	return kva_os.node_here() != KVA_NO_NODE;
+}
+
+START_TEST(memory_can_be_placed_where_there_are_nodes)
+{
+	static const kva_place_t places[] = {
+		KVA_PLACE_INTERLEAVE, KVA_PLACE_PREFERRED(0), KVA_PLACE_BIND(0),
+	};
+
+	for (int i = 0; i < 3; i++) {
+		char *p = map_pages(4);
+
+		if (worked(kva_os.bind(p, 4 * page(), places[i])))
+			kvt_true(has_nodes());
+		else
+			kvt_true(!has_nodes() || errno == EPERM);
+		memset(p, 1, 4 * page());
+		unmap_pages(p, 4);
+	}
+}
+END_TEST
+
+START_TEST(memory_cannot_be_placed_on_a_node_that_is_not_there)
+{
+	char *p = map_pages(1);
+
+	if (has_nodes()) {
+		kvt_fails(kva_os.bind(p, page(), KVA_PLACE_PREFERRED(NO_NODE)), -1,
+			EINVAL);
+		kvt_fails(kva_os.bind(p, page(), KVA_PLACE_BIND(NO_NODE)), -1,
+			EINVAL);
+	} else {
+		kvt_fails(kva_os.bind(p, page(), KVA_PLACE_BIND(NO_NODE)), -1,
+			ENOTSUP);
+	}
+	unmap_pages(p, 1);
+}
+END_TEST
+
+START_TEST(more_than_a_node_has_is_not_bound_to_it)
+{
+	char *p = map_pages(1);
+
+	if (has_nodes())	/* asked before the kernel sees the size */
+		kvt_fails(kva_os.bind(p, SIZE_MAX / 4, KVA_PLACE_BIND(0)), -1,
+			ENOMEM);
+	unmap_pages(p, 1);
+}
+END_TEST
+
+START_TEST(where_tells_pages_with_memory_from_those_without)
+{
+	char *p = map_pages(2);
+	void *pages[2] = { p, p + page() };
+	int node[2] = { -77, -77 };
+
+	p[0] = 1;
+	if (worked(kva_os.where(pages, node, 2))) {
+		kvt_true(node[0] >= 0 && node[0] < kva_os.nodes());
+		kvt_true(node[1] < 0 && node[1] != -77);
+	}
+	unmap_pages(p, 2);
+}
+END_TEST
+
+START_TEST(a_thread_may_prefer_a_node_and_no_longer)
+{
+	if (!has_nodes()) {
+		kvt_fails(kva_os.prefer(0), -1, ENOTSUP);
+		return;
+	}
+	if (worked(kva_os.prefer(0))) {
+		kvt_fails(kva_os.prefer(NO_NODE), -1, EINVAL);
+		kvt_eq(kva_os.prefer(KVA_NO_NODE), 0);
+	}
+}
+END_TEST
+
+/* ---- Hooks ------------------------------------------------------------------------ */
+
+static void *ended_with;
+
+static void
+note_end(void *value)
+{
+	ended_with = value;
+}
+
+static void *
+live_with_value(void *value)
+{
+	return kva_os.exit_value(value) == 0 ? NULL : value;
+}
+
+static void *
+live_without_value(void *value)
+{
+	(void)value;
+	return NULL;
+}
+
+static void
+live(void *(*fn)(void *), void *value)
+{
+	pthread_t thread;
+	void *result = value;
+
+	kvt_eq(pthread_create(&thread, NULL, fn, value), 0);
+	pthread_join(thread, &result);
+	kvt_true(result == NULL);
+}
+
+START_TEST(exit_hook_runs_with_the_value_of_the_thread)
+{
+	int x;
+
+	kvt_eq(kva_os.exit_hook(note_end), 0);
+	live(live_with_value, &x);
+	kvt_true(ended_with == &x);
+	ended_with = NULL;
+	live(live_without_value, &x);
+	kvt_true(ended_with == NULL);
+}
+END_TEST
+
+START_TEST(exit_hook_that_cannot_be_had_is_said)
+{
+	pthread_key_t key;
+	unsigned n = 0;
+	int x;
+
+	if (!kvr_has_own_process())
+		return;
+	kvt_fails(kva_os.exit_value(&x), -1, ENOTSUP);
+	while (pthread_key_create(&key, NULL) == 0)
+		n++;
+	kvt_cmp(n, >, 50);
+	kvt_fails(kva_os.exit_hook(note_end), -1, EAGAIN);
+	kvt_fails(kva_os.exit_value(&x), -1, ENOTSUP);
+	pthread_key_delete(key);
+}
+END_TEST
+
+static char order[8];
+
+static void
+note(const char *c)
+{
+	strcat(order, c);
+}
+
+static void
+before(void)
+{
+	note("b");
+}
+
+static void
+in_parent(void)
+{
+	note("p");
+}
+
+static void
+in_child(void)
+{
+	note("c");
+}
+
+START_TEST(fork_hooks_run_around_fork)
+{
+	int status = 1;
+	pid_t child;
+
+	kvt_eq(kva_os.fork_hook(before, in_parent, in_child), 0);
+	order[0] = '\0';
+	child = fork();
+	if (child == 0)
+		_exit(strcmp(order, "bc") != 0);
+	kvt_true(waitpid(child, &status, 0) == child && status == 0);
+	kvt_true(strcmp(order, "bp") == 0);
+}
+END_TEST
+
+/* ---- A kernel that refuses ---------------------------------------------------------- */
+
+#ifdef KV_OS_LINUX
+
+#ifdef SYS_mmap2
+#define MMAP SYS_mmap2
+#else
+#define MMAP SYS_mmap
+#endif
+
+START_TEST(every_reason_of_a_refused_map_is_enomem)
+{
+	static const int reasons[] = { EPERM, ENOSYS, EINVAL, ENOMEM, EAGAIN, ENFILE };
+
+	if (!kvr_works_here())
+		return;
+	kvr_refuse(MMAP, reasons[_i]);
+	kvt_refused(kva_os.map(page(), page()), ENOMEM);
+	kvt_refused(kva_os.map(MIB, 2 * MIB), ENOMEM);
+}
+END_TEST
+
+START_TEST(refusals_of_the_kernel_are_passed_on)
+{
+	static const int reasons[] = { EPERM, ENOSYS, EINVAL, ENOMEM };
+	int reason = reasons[_i];
+	char *p = map_pages(1);
+
+	if (!kvr_works_here())
+		return;
+	kvr_refuse(SYS_munmap, reason);
+	kvt_fails(kva_os.unmap(p, page()), -1, reason);
+	kvr_refuse(SYS_mprotect, reason);
+	kvt_fails(kva_os.protect(p, page(), KVA_ACCESS_READ), -1, reason);
+	kvr_refuse(SYS_prctl, reason);
+	kvt_fails(kva_os.label(p, page(), "x"), -1, reason);
+}
+END_TEST
+
+START_TEST(refusals_of_advice_are_passed_on)
+{
+	static const int reasons[] = { EPERM, ENOSYS, EAGAIN, ENOMEM };
+	int reason = reasons[_i];
+	char *p = map_pages(1);
+
+	if (!kvr_works_here())
+		return;
+	kvr_refuse(SYS_madvise, reason);
+	kvt_fails(kva_os.discard(p, page()), -1, reason);
+	kvt_fails(kva_os.huge(p, page(), true), -1, reason);
+	kvt_fails(kva_os.huge(p, page(), false), -1, reason);
+	kvt_fails(kva_os.populate(p, page()), -1, reason);
+}
+END_TEST
+
+START_TEST(old_kernels_populate_by_touching)
+{
+	unsigned char resident[4];
+	char *p = map_pages(4);
+
+	p[page()] = 7;
+	if (!kvr_works_here())
+		return;
+	kvr_refuse(SYS_madvise, EINVAL);
+	kvt_eq(kva_os.populate(p, 4 * page()), 0);
+	kvt_eq(mincore(p, 4 * page(), (void *)resident), 0);
+	kvt_true(resident[0] & resident[1] & resident[2] & resident[3] & 1);
+	kvt_eq(p[page()], 7);
+}
+END_TEST
+
+START_TEST(without_sysfs_there_are_no_huge_pages)
+{
+	if (!kvr_works_here())
+		return;
+	kvr_refuse_if(SYS_openat, 2, O_RDONLY | O_CLOEXEC, EACCES);
+	kvt_true(!kva_os.has_huge());
+}
+END_TEST
+
+START_TEST(an_unreadable_file_means_no_huge_pages)
+{
+	int fd;
+
+	if (!kvr_works_here())
+		return;
+	fd = open("/dev/null", O_RDONLY);
+	close(fd);
+	kvr_refuse_if(SYS_read, 0, (uint32_t)fd, EIO);
+	kvt_true(!kva_os.has_huge());
+	kvt_eq(open("/dev/null", O_RDONLY), (uint64_t)fd);	/* not for others */
+}
+END_TEST
+
+START_TEST(a_kernel_without_nodes_has_one)
+{
+	char *p = map_pages(1);
+	void *pages[1] = { p };
+	int node[1];
+
+	if (!kvr_works_here())
+		return;
+	kvr_refuse(SYS_get_mempolicy, ENOSYS);
+	kvt_eq(kva_os.nodes(), 1);
+	kvt_true(kva_os.node_here() == KVA_NO_NODE);
+	kvt_fails(kva_os.bind(p, page(), KVA_PLACE_INTERLEAVE), -1, ENOTSUP);
+	kvt_fails(kva_os.where(pages, node, 1), -1, ENOTSUP);
+	kvt_fails(kva_os.prefer(0), -1, ENOTSUP);
+	kvt_fails(kva_os.prefer(KVA_NO_NODE), -1, ENOTSUP);
+}
+END_TEST
+
+START_TEST(placing_that_is_not_permitted_is_said)
+{
+	static const int reasons[] = { EPERM, ENOSYS, EINVAL, ENOMEM };
+	int reason = reasons[_i];
+	char *p = map_pages(1);
+	void *pages[1] = { p };
+	int node[1];
+
+	if (!has_nodes() || !kvr_works_here())
+		return;
+	kvr_refuse(SYS_mbind, reason);
+	kvr_refuse(SYS_move_pages, reason);
+	kvr_refuse(SYS_set_mempolicy, reason);
+	kvt_fails(kva_os.bind(p, page(), KVA_PLACE_INTERLEAVE), -1, reason);
+	kvt_fails(kva_os.bind(p, page(), KVA_PLACE_BIND(0)), -1, reason);
+	kvt_fails(kva_os.where(pages, node, 1), -1, reason);
+	kvt_fails(kva_os.prefer(0), -1, reason);
+}
+END_TEST
+
+/* glibc keeps the first hooks in place and takes memory for the rest. */
+START_TEST(fork_hooks_that_cannot_be_had_are_said)
+{
+	static void *pieces[100000];
+	struct rlimit nothing = { 0, 0 };
+	int n = 0, result, error;
+
+	if (!kvr_works_here())
+		return;
+	kvt_eq(setrlimit(RLIMIT_AS, &nothing), 0);
+	for (size_t size = 65536; size >= 16; size /= 2)
+		while (n < 100000 && (pieces[n] = malloc(size)) != NULL)
+			n++;
+	do
+		result = kva_os.fork_hook(before, in_parent, in_child);
+	while (result == 0);
+	error = errno;
+	while (n > 0)
+		free(pieces[--n]);
+	kvt_true(result == -1);
+	kvt_eq(error, ENOMEM);
+}
+END_TEST
+
+static void
+add_refusals(Suite *s)
+{
+	TCase *g = kvt_group(s, "a kernel that refuses");
+
+	tcase_add_loop_test(g, every_reason_of_a_refused_map_is_enomem, 0, 6);
+	tcase_add_loop_test(g, refusals_of_the_kernel_are_passed_on, 0, 4);
+	tcase_add_loop_test(g, refusals_of_advice_are_passed_on, 0, 4);
+	tcase_add_test(g, old_kernels_populate_by_touching);
+	tcase_add_test(g, without_sysfs_there_are_no_huge_pages);
+	tcase_add_test(g, an_unreadable_file_means_no_huge_pages);
+	tcase_add_test(g, a_kernel_without_nodes_has_one);
+	tcase_add_loop_test(g, placing_that_is_not_permitted_is_said, 0, 4);
+	tcase_add_test(g, fork_hooks_that_cannot_be_had_are_said);
+}
+
+#else	/* without Linux's extensions there is nothing more to refuse */
+
+static void
+add_refusals(Suite *s)
+{
+	(void)s;
+}
+
+#endif
+
+int
+main(void)
+{
+	Suite *s = suite_create("os");
+	TCase *g = kvt_group(s, "memory");
+
+	tcase_add_test(g, alloc_is_aligned_as_asked);
+	tcase_add_test(g, alloc_of_too_much_is_enomem);
+	tcase_add_test(g, map_gives_zeroed_pages_at_an_alignment);
+	tcase_add_test(g, map_leaves_nothing_beside_what_it_gives);
+	tcase_add_test(g, map_of_too_much_is_enomem);
+	tcase_add_test(g, map_is_enomem_if_only_the_alignment_is_too_much);
+	tcase_add_test(g, discarded_pages_are_zero);
+	tcase_add_test(g, populated_pages_are_resident_and_keep_their_contents);
+	tcase_add_test(g, huge_pages_may_be_asked_for_and_declined);
+	tcase_add_test(g, labelled_pages_have_their_name_in_the_map);
+	tcase_add_test(g, page_is_a_power_of_two);
+	tcase_add_test(g, memory_of_the_machine_is_plausible);
+	tcase_add_test(g, protected_pages_stop_what_they_should);
+
+	g = kvt_group(s, "nodes");
+	tcase_add_test(g, there_is_a_node_and_we_are_on_one);
+	tcase_add_test(g, memory_can_be_placed_where_there_are_nodes);
+	tcase_add_test(g, memory_cannot_be_placed_on_a_node_that_is_not_there);
+	tcase_add_test(g, more_than_a_node_has_is_not_bound_to_it);
+	tcase_add_test(g, where_tells_pages_with_memory_from_those_without);
+	tcase_add_test(g, a_thread_may_prefer_a_node_and_no_longer);
+
+	g = kvt_group(s, "hooks");
+	tcase_add_test(g, exit_hook_that_cannot_be_had_is_said);
+	tcase_add_test(g, exit_hook_runs_with_the_value_of_the_thread);
+	tcase_add_test(g, fork_hooks_run_around_fork);
+
+	add_refusals(s);
+	return kvt_run(s, 250);
+}
