@@ -606,6 +606,29 @@ START_TEST(zero_arenas_zero_every_allocation)
 }
 END_TEST
 
+START_TEST(zero_arenas_zero_what_realloc_adds)
+{
+	kv_arena_config_t config = KV_ARENA_DEFAULT_CONFIG;
+	kv_arena_t *a;
+
+	config.zero = true;
+	a = kv_arena_create_ex(&config);
+	for (size_t size = 1; size < 5000; size += 17) {
+		char *p = kv_arena_alloc(a, size);
+		char any = 0;
+
+		memset(p, 0xff, size);
+		p = kv_arena_realloc(a, p, size, size / 2 + 1);
+		p = kv_arena_realloc(a, p, size / 2 + 1, 3 * size);
+		kvt_true(p != NULL);
+		for (size_t i = size / 2 + 1; i < 3 * size; i++)
+			any |= p[i];
+		kvt_eq(any, 0);
+	}
+	kv_arena_destroy(a);
+}
+END_TEST
+
 START_TEST(every_debug_level_works)
 {
 	for (int level = KV_ARENA_DEBUG_OFF; level <= KV_ARENA_DEBUG_GUARD; level++) {
@@ -696,6 +719,7 @@ main(void)
 
 	g = kvt_group(s, "switches");
 	tcase_add_test(g, zero_arenas_zero_every_allocation);
+	tcase_add_test(g, zero_arenas_zero_what_realloc_adds);
 	tcase_add_test(g, every_debug_level_works);
 	tcase_add_test(g, huge_pages_may_be_off_or_required);
 	tcase_add_test(g, sampled_arenas_work);
