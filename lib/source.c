@@ -70,12 +70,18 @@ kva_source_map(size_t size, kva_place_t place, bool huge)
 	return b;
 }
 
+static void
+unmap_or_empty(void *p, size_t size)
+{
+	if (kva_os.unmap(p, size) != 0)
+		kva_os.discard(p, size);
+}
+
 void
 kva_source_unmap(struct kva_block *b)
 {
 	kva_watch_restore(b->base, b->capacity);
-	if (kva_os.unmap(b->base, b->capacity) != 0)
-		kva_os.discard(b->base, b->capacity);
+	unmap_or_empty(b->base, b->capacity);
 	kva_source_forget(b);
 }
 
@@ -138,7 +144,7 @@ static void
 give_pages(void *context, void *block, size_t size)
 {
 	(void)context;
-	kva_os.unmap(block, kva_round_up(size, kva_os.page()));
+	unmap_or_empty(block, kva_round_up(size, kva_os.page()));
 }
 
 kv_arena_block_source_t
