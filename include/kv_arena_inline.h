@@ -128,6 +128,10 @@ kv_arena_take(struct kv_arena_bump *b, char *after)
 KV_ARENA_INLINE uint64_t *
 kv_arena_tally_of(struct kv_arena_bump *b, size_t size)
 {
+	/* It fits a counted window. Said because a constant size that does not
+	 * would be warned of as out of bounds, in code that is never reached. */
+	if (size - 1 >= (size_t)1 << (KV_ARENA_TALLIES - 1))
+		__builtin_unreachable();
 	return &b->tally[63 ^ __builtin_clzll(2 * (uint64_t)size - 1)];
 }
 

@@ -33,6 +33,27 @@ END
 # shellcheck disable=SC2086
 $CC -O2 -fPIC -fcf-protection=none -I"$include" -S -o "$tmp/t.s" "$tmp/t.c" || exit 1
 
+# A size that the compiler knows is no reason for a warning.
+cat >"$tmp/sizes.c" <<'END'
+#include <kv_arena.h>
+void *sizes(kv_arena_t *arena, kv_arena_local_t *local);
+void *sizes(kv_arena_t *arena, kv_arena_local_t *local)
+{
+	void *p = kv_arena_alloc(arena, 0);
+
+	p = p ? p : kv_arena_alloc(arena, 32769);
+	p = p ? p : kv_arena_alloc(arena, 1 << 20);
+	p = p ? p : kv_arena_local_alloc(local, 1 << 20);
+	return p ? p : kv_arena_alloc(arena, (size_t)-1);
+}
+END
+checks=$((checks + 1))
+if ! $CC -O2 -Wall -Wextra -Werror -I"$include" -c -o "$tmp/sizes.o" \
+	"$tmp/sizes.c"; then
+	echo "FAIL: a warning for a constant size"
+	failed=$((failed + 1))
+fi
+
 # code FUNCTION -- its instructions
 code()
 {
