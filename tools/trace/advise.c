@@ -275,7 +275,7 @@ kvt_advise(int argc, char **argv)
 		{ NULL, 0, NULL, 0 },
 	};
 	static const struct kvt_bench usual = KVT_BENCH_DEFAULT;
-	struct advice a = { 0 };
+	static struct advice a;		/* until the end */
 	int c;
 
 	a.bench = usual;

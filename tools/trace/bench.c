@@ -97,6 +97,8 @@ sum_up(struct kvt_way *w, unsigned n)
 		offsetof(struct kvt_result, reused));
 	w->median.failed = median(w->results, n,
 		offsetof(struct kvt_result, failed));
+	free(w->results);
+	w->results = NULL;
 	if (w->median.failed)
 		kvt_warn("%s: %" PRIu64 " allocations failed", w->label,
 			w->median.failed);

@@ -11,7 +11,7 @@ struct kvt_way {
 	char label[64];
 	const struct kvt_script *script;
 	struct kvt_setting setting;
-	struct kvt_result *results;	/* one for each run, by time */
+	struct kvt_result *results;	/* one for each run, while they go on */
 	struct kvt_result median;	/* each figure on its own */
 	uint64_t least_ns;
 	uint64_t most_ns;

@@ -155,7 +155,7 @@ kvt_dump(int argc, char **argv)
 		{ NULL, 0, NULL, 0 },
 	};
 	bool summary = false, sites = false, lines = false;
-	struct kvt_trace trace;
+	static struct kvt_trace trace;	/* until the end */
 	const char *file;
 	int c;
 

@@ -213,3 +213,18 @@ kvt_groups_find(struct kvt_groups *g, const struct kvt_trace *t,
 	count_unfit(g, t);
 	sort_groups(g, t->nsites);
 }
+
+void
+kvt_groups_free(struct kvt_groups *g)
+{
+	size_t i;
+
+	for (i = 0; i < g->n; i++) {
+		free(g->groups[i].bursts);
+		free(g->groups[i].ops);
+	}
+	free(g->groups);
+	free(g->of_site);
+	free(g->bursts.bursts);
+	free(g->bursts.of_object);
+}

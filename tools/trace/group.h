@@ -38,5 +38,6 @@ struct kvt_groups {
 
 void kvt_groups_find(struct kvt_groups *groups, const struct kvt_trace *trace,
 	struct kvt_symbols *symbols);
+void kvt_groups_free(struct kvt_groups *groups);
 
 #endif

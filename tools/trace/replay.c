@@ -121,10 +121,10 @@ malloc_name(void)
 int
 kvt_replay(int argc, char **argv)
 {
-	struct kvt_way ways[1 + 2 * (MAX_BLOCKS + 1)];
+	static struct kvt_way ways[1 + 2 * (MAX_BLOCKS + 1)];
 	struct kvt_script scripts[3];
 	struct kvt_plan plan;
-	struct kvt_trace trace;
+	static struct kvt_trace trace;	/* until the end, as is ways */
 	struct order o;
 	size_t i, n = 1;
 

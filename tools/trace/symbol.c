@@ -22,6 +22,7 @@ struct known {
 };
 
 struct kvt_symbols {
+	struct kvt_symbols *next;
 	const struct kvt_trace *trace;
 	struct kvt_elf **files;		/* by map; opened when first needed */
 	bool *opened;
@@ -33,12 +34,16 @@ struct kvt_symbols {
 		int *status);
 };
 
+static struct kvt_symbols *all;		/* they stay until the end */
+
 struct kvt_symbols *
 kvt_symbols_new(const struct kvt_trace *trace)
 {
 	struct kvt_symbols *s = kvt_array(1, sizeof(*s));
 	void *cxx = dlopen("libstdc++.so.6", RTLD_LAZY | RTLD_LOCAL);
 
+	s->next = all;
+	all = s;
 	s->trace = trace;
 	s->files = kvt_array(trace->nmaps, sizeof(*s->files));
 	s->opened = kvt_array(trace->nmaps, sizeof(*s->opened));

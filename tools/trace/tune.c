@@ -141,7 +141,7 @@ kvt_tune(int argc, char **argv)
 	struct kvt_which which;
 	struct kvt_script heap, arenas;
 	struct kvt_plan plan;
-	struct kvt_trace trace;
+	static struct kvt_trace trace;	/* until the end */
 	const char *file;
 	int c;
 
@@ -163,6 +163,7 @@ kvt_tune(int argc, char **argv)
 		plan.narenas);
 	kvt_script_make(&heap, &trace, NULL, NULL);
 	kvt_script_make(&arenas, &trace, &plan, NULL);
+	kvt_plan_free(&plan);
 	if (!kvt_bench_fits(&heap, "malloc") ||
 		!kvt_bench_fits(&arenas, which.label))
 		return 1;

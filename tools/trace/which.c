@@ -38,6 +38,7 @@ kvt_which_plan(struct kvt_plan *plan, const struct kvt_which *w,
 {
 	struct kvt_symbols *symbols;
 	struct kvt_groups groups;
+	bool found;
 
 	if (w->what == KVT_WHOLE_RUN) {
 		kvt_plan_whole(plan, t);
@@ -46,14 +47,14 @@ kvt_which_plan(struct kvt_plan *plan, const struct kvt_which *w,
 	symbols = kvt_symbols_new(t);
 	kvt_fold_sites(t, symbols);
 	kvt_groups_find(&groups, t, symbols);
-	if (w->what == KVT_ADVISED) {
-		if (groups.n)
-			kvt_plan_all_groups(plan, t, &groups);
-		return groups.n;
-	}
-	if (w->group > groups.n)
+	if (w->what == KVT_ONE_GROUP && w->group > groups.n)
 		kvt_fail("--arena: there is no group %u: %s has %zu", w->group,
 			t->input.name, groups.n);
-	kvt_plan_group(plan, t, &groups, w->group - 1);
-	return true;
+	found = groups.n > 0;
+	if (w->what == KVT_ONE_GROUP)
+		kvt_plan_group(plan, t, &groups, w->group - 1);
+	else if (found)
+		kvt_plan_all_groups(plan, t, &groups);
+	kvt_groups_free(&groups);
+	return found;
 }
