@@ -42,6 +42,7 @@ struct life {
 	size_t nkept;
 	size_t expect_n;	/* allocations to come in this life */
 	size_t expect_bytes;	/* and their bytes, each rounded up to 16 */
+	size_t step;		/* memory should be taken in these, 0: as usual */
 };
 
 struct table;			/* memtable.h */

@@ -17,6 +17,7 @@ open_with(struct life *l, kv_arena_thread_mode_t mode, bool stats)
 
 	config.thread_mode = mode;
 	config.enable_detailed_stats = stats;
+	config.block_size = l->step;
 	l->arena = kv_arena_create_ex(&config);
 	return l->arena != NULL;
 }

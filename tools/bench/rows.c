@@ -272,7 +272,7 @@ rows_w5(void)
 	add_row(AT_LEAST, 99.61, " %", figure("W5", "seed", TOUCH_WHOLE, "kvarena",
 		"formula"), "W5 ancestor's mix: handed out / held, his formula");
 	add_row(AT_LEAST, 96, " %", figure("W5", "kv", TOUCH_WHOLE, "kvarena",
-		"own"), "W5 kv mix: asked for / held");
+		"own"), "W5 kv mix, packed: asked for / held");
 	add_row(AT_LEAST, 99.8, " %", figure("W5", "strings", TOUCH_WHOLE,
 		"kvarena", "own"), "W5 packed strings: asked for / held");
 }
