@@ -61,8 +61,23 @@ static void
 share_tally(void)
 {
 }
+
+long
+kvt_faults(void)
+{
+	return 0;
+}
 #else
 #include <sys/mman.h>
+#include <sys/resource.h>
+
+long
+kvt_faults(void)
+{
+	struct rusage usage;
+
+	return getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_minflt : 0;
+}
 
 static void
 share_tally(void)
@@ -142,6 +157,22 @@ kvt_skip(const char *why)
 	atomic_fetch_add_explicit(&tally->skips, 1, memory_order_relaxed);
 	printf("skip: %s\n", why);
 	fflush(stdout);
+}
+
+/* Linux tells, in KiB. */
+size_t
+kvt_resident(void)
+{
+	FILE *f = fopen("/proc/self/status", "r");
+	char line[256];
+	size_t n = 0;
+
+	while (f != NULL && n == 0 && fgets(line, sizeof line, f) != NULL)
+		if (sscanf(line, "VmRSS: %zu", &n) != 1)
+			n = 0;
+	if (f != NULL)
+		fclose(f);
+	return n * 1024;
 }
 
 bool

@@ -40,6 +40,11 @@ bool kvt_is_watched(void);
  * if so, count the calling test as skipped. */
 bool kvt_skip_if_apart(void);
 
+/* Bytes resident, and page faults so far, of this process; 0 where the system does
+ * not tell. */
+size_t kvt_resident(void);
+long kvt_faults(void);
+
 /* Return n, or a part of it where valgrind or ThreadSanitizer slow us down. */
 size_t kvt_scaled(size_t n);
 

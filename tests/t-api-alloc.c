@@ -597,6 +597,30 @@ START_TEST(reserved_bytes_cannot_fail)
 }
 END_TEST
 
+START_TEST(prefaulted_bytes_take_no_page_fault)
+{
+	enum { BYTES = 8 << 20 };
+	kv_arena_config_t config = KV_ARENA_DEFAULT_CONFIG;
+	kv_arena_t *a;
+	long before, faults;
+
+	if (kvt_is_watched() || kvt_faults() == 0) {
+		kvt_skip("page faults are not counted here");
+		return;
+	}
+	config.huge_pages = KV_ARENA_HUGE_OFF;
+	a = kv_arena_create_ex(&config);
+	kvt_eq(kv_arena_reserve(a, BYTES, true), 0);
+	before = kvt_faults();
+	for (size_t i = 0; i < BYTES / 1024; i++)
+		*(char *)kv_arena_alloc(a, 1024) = 1;
+	faults = kvt_faults() - before;
+	printf("%ld page faults in %d prefaulted KiB\n", faults, BYTES / 1024);
+	kvt_cmp(faults, <=, 4);
+	kv_arena_destroy(a);
+}
+END_TEST
+
 START_TEST(reserve_that_cannot_be_met_fails)
 {
 	struct kvt_source source = KVT_SOURCE;
@@ -722,6 +746,7 @@ main(void)
 
 	g = kvt_group(s, "room, ownership, handles");
 	tcase_add_test(g, reserved_bytes_cannot_fail);
+	tcase_add_test(g, prefaulted_bytes_take_no_page_fault);
 	tcase_add_test(g, reserve_that_cannot_be_met_fails);
 	tcase_add_test(g, arena_owns_its_blocks_and_nothing_else);
 	tcase_add_test(g, every_piece_is_owned_wherever_it_lies);

@@ -369,6 +369,30 @@ START_TEST(ten_kib_cost_at_most_16_kib)
 }
 END_TEST
 
+START_TEST(ten_kib_keep_at_most_16_kib_resident)
+{
+	enum { ARENAS = 1000 };
+	static kv_arena_t *arenas[ARENAS];
+	size_t before = kvt_resident(), each;
+
+	if (kvt_is_watched() || before == 0) {
+		kvt_skip("what is resident is not known here");
+		return;
+	}
+	for (int i = 0; i < ARENAS; i++) {
+		arenas[i] = kv_arena_create(0);
+		for (size_t bytes = 0; bytes < 10240; bytes += 64)
+			memset(kv_arena_alloc(arenas[i], 64), 'r', 64);
+	}
+	each = (kvt_resident() - before) / ARENAS;
+	printf("an arena of 10 KiB: %zu bytes resident\n", each);
+	kvt_cmp(each, <=, 16384);
+	kvt_cmp(each, >=, 10240);
+	for (int i = 0; i < ARENAS; i++)
+		kv_arena_destroy(arenas[i]);
+}
+END_TEST
+
 /* ---- In a caller's buffer ------------------------------------------------------- */
 
 START_TEST(arena_in_a_buffer_takes_nothing_until_it_is_full)
@@ -559,6 +583,44 @@ START_TEST(source_may_give_blocks_aligned_to_16_only)
 }
 END_TEST
 
+/* A source that takes its blocks from other arenas. */
+static kv_arena_t *behind;
+
+static void *
+take_from_arena(void *context, size_t size)
+{
+	kv_arena_t *passing = kv_arena_create(0);
+	void *p = kv_arena_alloc(passing, 100);
+
+	*(size_t *)context += p != NULL;
+	kv_arena_destroy(passing);
+	return kv_arena_alloc_aligned(behind, size, 16);
+}
+
+static void
+give_to_nobody(void *context, void *block, size_t size)
+{
+	(void)block, (void)size;
+	--*(size_t *)context;
+}
+
+START_TEST(source_may_use_other_arenas)
+{
+	for (int mode = 0; mode < 2; mode++) {
+		kv_arena_config_t config = KV_ARENA_DEFAULT_CONFIG;
+		size_t taken = 0;
+
+		behind = kv_arena_create(0);
+		config.thread_mode = (kv_arena_thread_mode_t)mode;
+		config.block_source = (kv_arena_block_source_t){
+			take_from_arena, give_to_nobody, &taken };
+		try_out(kv_arena_create_ex(&config));
+		kvt_eq(taken, 0);
+		kv_arena_destroy(behind);
+	}
+}
+END_TEST
+
 START_TEST(source_that_refuses_is_no_memory)
 {
 	struct kvt_source source = KVT_SOURCE;
@@ -700,6 +762,7 @@ main(void)
 	g = kvt_group(s, "cost");
 	tcase_add_test(g, unused_arenas_cost_under_512_bytes);
 	tcase_add_test(g, ten_kib_cost_at_most_16_kib);
+	tcase_add_test(g, ten_kib_keep_at_most_16_kib_resident);
 
 	g = kvt_group(s, "buffer");
 	tcase_add_test(g, arena_in_a_buffer_takes_nothing_until_it_is_full);
@@ -715,6 +778,7 @@ main(void)
 	tcase_add_test(g, block_size_is_learnt_by_name);
 	tcase_add_test(g, sources_of_malloc_and_of_pages_serve);
 	tcase_add_test(g, source_may_give_blocks_aligned_to_16_only);
+	tcase_add_test(g, source_may_use_other_arenas);
 	tcase_add_test(g, source_that_refuses_is_no_memory);
 
 	g = kvt_group(s, "switches");

@@ -488,6 +488,46 @@ START_TEST(oom_may_free_something_and_ask_for_a_retry)
 }
 END_TEST
 
+/* No lock is held: everything may be asked of the arena, and of others. */
+static bool
+ask_much(void *context, const kv_arena_oom_t *oom)
+{
+	kv_arena_t *other = kv_arena_create(0);
+	kv_arena_stats_t s;
+	char path[64];
+	int *good = context;
+
+	*good = kv_arena_get_stats(oom->arena, &s) == 0 &&
+		kv_arena_memory_usage(oom->arena) == s.current_memory_usage &&
+		kv_arena_path(oom->arena, path, sizeof path) > 0 &&
+		!kv_arena_owns(oom->arena, path) &&
+		kv_arena_alloc(other, 100) != NULL;
+	kv_arena_compact(oom->arena);
+	kv_arena_destroy(other);
+	return false;
+}
+
+START_TEST(oom_is_called_without_a_lock)
+{
+	for (int mode = 0; mode < 2; mode++) {
+		kv_arena_config_t config = named("full");
+		kv_arena_t *a;
+		int good = 0;
+
+		config.thread_mode = (kv_arena_thread_mode_t)mode;
+		config.memory_limit = MIB;
+		config.on_oom = ask_much;
+		config.on_oom_context = &good;
+		a = kv_arena_create_ex(&config);
+		kvt_true(kv_arena_alloc(a, 1000) != NULL);
+		kvt_refused(kvt_alloc(a, 2 * MIB), ENOMEM);
+		kvt_true(good);
+		kvt_balanced(a);
+		kv_arena_destroy(a);
+	}
+}
+END_TEST
+
 START_TEST(oom_of_the_system_has_no_limit_to_name)
 {
 	struct kvt_source source = KVT_SOURCE;
@@ -736,6 +776,7 @@ main(void)
 	tcase_add_test(g, oom_is_told_the_path_and_the_figures);
 	tcase_add_test(g, oom_is_called_once_per_failure);
 	tcase_add_test(g, oom_may_free_something_and_ask_for_a_retry);
+	tcase_add_test(g, oom_is_called_without_a_lock);
 	tcase_add_test(g, oom_of_the_system_has_no_limit_to_name);
 	tcase_add_test(g, retry_that_was_in_vain_ends);
 

@@ -445,6 +445,48 @@ START_TEST(loop_of_create_allocate_destroy_stays_warm)
 }
 END_TEST
 
+/* A MiB, wholly written. */
+static void
+write_mib(kv_arena_t *a)
+{
+	for (size_t bytes = 0; bytes < 1 << 20; bytes += 256)
+		memset(kv_arena_alloc(a, 256), 'w', 256);
+}
+
+START_TEST(steady_loops_take_no_page_fault)
+{
+	kv_arena_t *a = kv_arena_create(0);
+	long faults[2];
+
+	if (kvt_is_watched() || kvt_faults() == 0) {
+		kvt_skip("page faults are not counted here");
+		kv_arena_destroy(a);
+		return;
+	}
+	for (int loop = 0; loop < 2; loop++) {
+		for (int i = 0; i < 120; i++) {
+			if (i == 20)
+				faults[loop] = kvt_faults();
+			if (loop == 0) {
+				kv_arena_t *passing = kv_arena_create(0);
+
+				write_mib(passing);
+				kv_arena_destroy(passing);
+			} else {
+				write_mib(a);
+				kv_arena_reset(a);
+			}
+		}
+		faults[loop] = kvt_faults() - faults[loop];
+	}
+	printf("page faults in 100 MiB: %ld with destroy, %ld with reset\n",
+		faults[0], faults[1]);
+	kvt_cmp(faults[0], <=, 4);
+	kvt_cmp(faults[1], <=, 4);
+	kv_arena_destroy(a);
+}
+END_TEST
+
 START_TEST(loop_of_resets_takes_no_fresh_block)
 {
 	kv_arena_t *a = kv_arena_create(0);
@@ -533,6 +575,7 @@ main(void)
 
 	g = kvt_group(s, "warm");
 	tcase_add_test(g, loop_of_create_allocate_destroy_stays_warm);
+	tcase_add_test(g, steady_loops_take_no_page_fault);
 	tcase_add_test(g, loop_of_resets_takes_no_fresh_block);
 
 	g = kvt_group(s, "destroy");
