@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "alloc.h"
+#include "front.h"
+#include "holding.h"
 #include "oom.h"
 #include "shard.h"
 #include "size.h"

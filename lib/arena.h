@@ -150,9 +150,6 @@ void *kva_arena_alloc(struct kva_arena *a, size_t size, size_t alignment);
 /* Make what the first block needs: the tolls. -1: ENOMEM. Needs the lock. */
 int kva_arena_prepare(struct kva_arena *a);
 
-/* Fold a window's tally into the tolls. */
-void kva_arena_fold(struct kva_arena *a, struct kva_window *w);
-
 /* The three parts of that, for those who must fetch without the lock. */
 
 /* Have size bytes fit the front with what the arena holds, by counting more of
@@ -165,10 +162,6 @@ bool kva_arena_make_room(struct kva_arena *a, struct kva_front *f, size_t size,
 bool kva_arena_wants_own(const struct kva_arena *a, const struct kva_front *f,
 	size_t size, size_t alignment);
 
-/* Get a block from cache or source, charged. NULL: ENOMEM. No lock needed. */
-struct kva_block *kva_arena_fetch(struct kva_arena *a, size_t size,
-	size_t alignment, bool own);
-
 /* Let a fetched block become the front's, or serve one allocation whole, counted
  * in the caller's window. */
 void kva_arena_install(struct kva_arena *a, struct kva_front *f,
@@ -176,45 +169,12 @@ void kva_arena_install(struct kva_arena *a, struct kva_front *f,
 void *kva_arena_use_own(struct kva_arena *a, struct kva_window *w,
 	struct kva_block *b, size_t size, size_t alignment);
 
-/* Give back a block that was fetched and not installed. No lock needed. */
-void kva_arena_unfetch(struct kva_arena *a, struct kva_block *b);
-
-/* Count bytes as held by the arena and its ancestors; false: a limit refuses,
- * and nothing was counted. No lock needed for charge alone. */
-bool kva_arena_charge(struct kva_arena *a, size_t bytes);
-void kva_arena_uncharge(struct kva_arena *a, size_t bytes);
-
-/* Count a descriptor of size bytes that was charged. */
-void kva_arena_add_header(struct kva_arena *a, size_t size);
-
-/* Shut a shard's window: what it handed out and what it loses. */
-void kva_arena_shut(struct kva_arena *a, struct kva_window *w);
-
-/* Count what the fronts have used since they were last asked. Before bytes.reserved
- * or a block's size is read. */
-void kva_arena_settle(struct kva_arena *a);
-
-/* Bytes of a front's block that are counted and neither used nor in a window that
- * was cut from it, after that. What the newest of those has left counts as left. */
-size_t kva_arena_left(const struct kva_front *f);
-
-/* Whether w is that newest window, and nothing was cut since. */
-bool kva_front_ends_with(const struct kva_front *f, const struct kva_window *w);
-
-/* Take back what the newest window has left. Nobody else is inside. */
-void kva_front_pull_back(struct kva_front *f);
-
-/* The front for a node; -1: any. */
-struct kva_front *kva_arena_front(struct kva_arena *a, int node);
-unsigned kva_arena_nfronts(const struct kva_arena *a);
-
 /* End every allocation and keep blocks. The caller ran the defers. */
 void kva_arena_reset(struct kva_arena *a);
 
 /* Uncount blocks without live allocations and return the bytes. The blocks are put
  * in *gone, to be given back without the lock. */
 size_t kva_arena_compact(struct kva_arena *a, struct kva_block **gone);
-void kva_arena_give_back(struct kva_arena *a, struct kva_block *gone);
 
 /* The state to return to, and the return. */
 struct kva_snapshot {

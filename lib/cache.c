@@ -6,7 +6,7 @@
  * blocks of 2 MiB are segments, larger ones several in a row. A block that comes
  * back goes to the front of its class's warm list, and the next of that class and
  * place is taken from the front: the warmest first. A slot of a segment that was
- * emptied, or never used, is cold: it has no descriptor, only a bit.
+ * emptied, or never used, is cold (segment.h).
  *
  *	pool:	warm[class]  block - block - block	front: put and taken here
  *						  ^	back: trimmed from here
@@ -20,18 +20,16 @@
  * is forgotten within a few epochs. max_bytes bounds the rest.
  *
  *   C1  cached is the sum of the capacities in all warm lists.
- *   C2  a segment's live counts its blocks that are in use, warm those in a warm
- *       list; live + warm + bits in cold = slots.
- *   C3  a segment is in part[class] exactly if it has a cold slot.
- *   C4  a segment with live + warm = 0 does not exist: it is unmapped or kept
- *       warm as a block of its own.
- * kva_cache_check() asserts C1 to C3.
+ *   C2  a segment without live or warm slots does not exist: it is unmapped, or
+ *       kept warm as a block of its own.
+ * kva_cache_check() asserts C1, and S1 of segment.h.
  *
  * One mutex guards everything but the list of caches. A lock-free list was not
  * taken: a put and a take happen once per block of 64 KiB and more, and cost less
  * than the block's first cache miss.
  */
 #include "cache.h"
+#include "segment.h"
 #include "size.h"
 #include "watch.h"
 
@@ -42,16 +40,7 @@
 #define QUARANTINE ((size_t)16 << 20)	/* under a checker, see take_warm */
 #define MIN_CACHE ((size_t)64 << 20)	/* default bound: an eighth of the */
 #define MAX_CACHE ((size_t)1 << 30)	/* machine's memory, within these */
-#define SLOT_WORDS (KVA_SEGMENT_SIZE / KVA_SMALLEST_BLOCK / 64)
 #define POOLS (2 * KVA_PLACES)
-
-struct kva_segment {
-	struct kva_segment *next, *prev;	/* in part[class] */
-	struct kva_block *memory;		/* all of it */
-	unsigned class;
-	unsigned slots, live, warm;
-	uint64_t cold[SLOT_WORDS];		/* bit set: slot is cold */
-};
 
 struct list {
 	struct kva_block *front, *back;
@@ -108,27 +97,6 @@ unlink_block(struct list *l, struct kva_block *b)
 	b->next = b->prev = NULL;
 }
 
-static void
-link_part(struct pool *p, struct kva_segment *s)
-{
-	s->prev = NULL;
-	s->next = p->part[s->class];
-	if (s->next)
-		s->next->prev = s;
-	p->part[s->class] = s;
-}
-
-static void
-unlink_part(struct pool *p, struct kva_segment *s)
-{
-	if (s->prev)
-		s->prev->next = s->next;
-	else
-		p->part[s->class] = s->next;
-	if (s->next)
-		s->next->prev = s->prev;
-}
-
 /* ---- Classes and pools ------------------------------------------------------- */
 
 static unsigned
@@ -177,68 +145,6 @@ pool_of_block(kv_arena_cache_t *c, const struct kva_block *b)
 	return c->pools[pool_index(b->place, !b->huge)];
 }
 
-/* ---- Segments ------------------------------------------------------------------ */
-
-static struct kva_segment *
-segment_create(struct kva_block *memory, unsigned class)
-{
-	struct kva_segment *s = kva_os.alloc(sizeof *s, sizeof(void *));
-
-	if (!s)
-		return NULL;
-	memset(s, 0, sizeof *s);
-	s->memory = memory;
-	s->class = class;
-	s->slots = (unsigned)(memory->capacity / (KVA_SMALLEST_BLOCK << class));
-	for (unsigned i = 0; i < s->slots; i++)
-		s->cold[i / 64] |= (uint64_t)1 << i % 64;
-	return s;
-}
-
-/* Make a block of the lowest cold slot, or NULL. Low first: the memory in use
- * stays together, and what lies above may never be touched. */
-static struct kva_block *
-cut(struct pool *p, struct kva_segment *s)
-{
-	size_t size = KVA_SMALLEST_BLOCK << s->class;
-	struct kva_block *b = kva_source_describe(NULL, size);
-	unsigned word = 0, bit;
-
-	if (!b)
-		return NULL;
-	while (s->cold[word] == 0)
-		word++;
-	bit = (unsigned)__builtin_ctzll(s->cold[word]);
-	s->cold[word] &= s->cold[word] - 1;
-	s->live++;
-	b->base = s->memory->base + (word * 64 + bit) * size;
-	b->segment = s;
-	b->place = s->memory->place;
-	b->huge = s->memory->huge;
-	b->misplaced = s->memory->misplaced;
-	b->dirty = s->memory->dirty;
-	if (s->live + s->warm == s->slots)
-		unlink_part(p, s);
-	return b;
-}
-
-/* Turn a block that is in nobody's hands into a cold slot. True: nothing of the
- * segment is used any more, and it is no longer in the pool. */
-static bool
-make_cold(struct pool *p, struct kva_block *b)
-{
-	struct kva_segment *s = b->segment;
-	unsigned slot = (unsigned)((size_t)(b->base - s->memory->base) / b->capacity);
-
-	if (s->live + s->warm == s->slots - 1)
-		link_part(p, s);
-	s->cold[slot / 64] |= (uint64_t)1 << slot % 64;
-	if (s->live + s->warm > 0)
-		return false;
-	unlink_part(p, s);
-	return true;
-}
-
 /* ---- Giving back ---------------------------------------------------------------- */
 
 /* Blocks to be given back are gathered under the lock and go after it. A cut block
@@ -252,10 +158,10 @@ release(kv_arena_cache_t *c, struct kva_block *b, struct list *gone)
 	if (!s) {
 		c->held -= size;
 		push_front(gone, b);
-	} else if (make_cold(pool_of_block(c, b), b)) {
+	} else if (kva_segment_make_cold(&pool_of_block(c, b)->part[s->class], b)) {
 		c->held -= s->memory->capacity;
 		push_front(gone, s->memory);
-		kva_os.free(s);
+		kva_segment_destroy(s);
 		kva_source_forget(b);
 	} else {
 		if (kva_os.discard(b->base, size) != 0)
@@ -379,19 +285,19 @@ take_locked(kv_arena_cache_t *c, struct pool *p, unsigned class, size_t capacity
 	if (class >= KVA_CLASS_SEGMENT)
 		return NULL;
 	if (p->part[class])
-		return cut(p, p->part[class]);
+		return kva_segment_cut(&p->part[class]);
 
 	memory = take_warm(c, p, KVA_CLASS_SEGMENT, KVA_SEGMENT_SIZE);
 	if (!memory)
 		return NULL;
-	s = segment_create(memory, class);
+	s = kva_segment_create(memory, class);
 	if (s) {
-		link_part(p, s);
-		b = cut(p, s);
+		kva_segment_link(&p->part[s->class], s);
+		b = kva_segment_cut(&p->part[class]);
 		if (b)
 			return b;
-		unlink_part(p, s);
-		kva_os.free(s);
+		kva_segment_unlink(&p->part[s->class], s);
+		kva_segment_destroy(s);
 	}
 	push_front(&p->warm[KVA_CLASS_SEGMENT], memory);
 	c->cached += memory->capacity;
@@ -415,7 +321,7 @@ take_fresh(kv_arena_cache_t *c, const struct kva_want *want, unsigned class,
 		return NULL;
 	memory->huge = !want->small_pages;	/* from here on it names the pool */
 	if (is_cut) {
-		s = segment_create(memory, class);
+		s = kva_segment_create(memory, class);
 		if (!s) {
 			kva_source_unmap(memory);
 			errno = ENOMEM;
@@ -427,16 +333,16 @@ take_fresh(kv_arena_cache_t *c, const struct kva_want *want, unsigned class,
 	b = memory;
 	if (is_cut) {
 		p = pool_of_block(c, memory);
-		link_part(p, s);
-		b = cut(p, s);
+		kva_segment_link(&p->part[s->class], s);
+		b = kva_segment_cut(&p->part[class]);
 		if (!b) {
-			unlink_part(p, s);
+			kva_segment_unlink(&p->part[s->class], s);
 			c->held -= size;
 		}
 	}
 	pthread_mutex_unlock(&c->lock);
 	if (!b) {
-		kva_os.free(s);
+		kva_segment_destroy(s);
 		kva_source_unmap(memory);
 		errno = ENOMEM;
 	}
@@ -621,16 +527,6 @@ kva_cache_fork_after(void)
 	pthread_mutex_unlock(&caches_lock);
 }
 
-static unsigned
-count_cold(const struct kva_segment *s)
-{
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < SLOT_WORDS; i++)
-		n += (unsigned)__builtin_popcountll(s->cold[i]);
-	return n;
-}
-
 void
 kva_cache_check(kv_arena_cache_t *c)
 {
@@ -647,8 +543,8 @@ kva_cache_check(kv_arena_cache_t *c)
 			if (class >= KVA_CLASS_SEGMENT)
 				continue;
 			for (struct kva_segment *s = p->part[class]; s; s = s->next) {
-				assert(count_cold(s) > 0);
-				assert(s->live + s->warm + count_cold(s) == s->slots);
+				assert(kva_segment_cold(s) > 0);
+				assert(s->live + s->warm + kva_segment_cold(s) == s->slots);
 			}
 		}
 	assert(cached == c->cached);

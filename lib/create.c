@@ -5,6 +5,9 @@
  * Memory is asked for first; nothing can fail after the arena is registered.
  */
 #include "conf.h"
+#include "charge.h"
+#include "front.h"
+#include "holding.h"
 #include "learn.h"
 #include "registry.h"
 #include "scope.h"

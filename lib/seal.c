@@ -6,6 +6,7 @@
  * arena meets the slow path's refusal and not the processor's.
  */
 #include "seal.h"
+#include "front.h"
 #include "shard.h"
 #include "size.h"
 

@@ -15,6 +15,9 @@
  * lost between shares.
  */
 #include "shard.h"
+#include "charge.h"
+#include "front.h"
+#include "holding.h"
 #include "registry.h"
 #include "size.h"
 #include "thread.h"

@@ -8,6 +8,7 @@
  * statistics nobody knows what was asked for, and used takes the padding in.
  */
 #include "stats.h"
+#include "front.h"
 #include "shard.h"
 #include "size.h"
 
