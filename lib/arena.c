@@ -28,6 +28,7 @@ node_of(const struct kva_arena *a, const struct kva_front *f)
 	return f == &a->front ? 0 : (int)(f - a->fronts) + 1;
 }
 
+/* The front is left as it is until the spare is certain to do. */
 static bool
 use_spare(struct kva_arena *a, struct kva_front *f, size_t room)
 {
@@ -38,6 +39,8 @@ use_spare(struct kva_arena *a, struct kva_front *f, size_t room)
 			return false;	/* the largest come first */
 		if (a->fronts && kva_place_node(b->place) != node_of(a, f))
 			continue;
+		if (!kva_front_count_up_to(a, b, room))
+			return false;
 		kva_front_leave(a, f);
 		kva_holding_take_spare(a, link);
 		f->block = b;
@@ -48,23 +51,26 @@ use_spare(struct kva_arena *a, struct kva_front *f, size_t room)
 }
 
 bool
+kva_arena_make_room_here(struct kva_arena *a, struct kva_front *f, size_t size,
+	size_t alignment)
+{
+	if (size > KVA_SIZE_LIMIT || alignment > KVA_SIZE_LIMIT)
+		return false;
+	return kva_window_fits(&f->window, size, alignment) ||
+		kva_front_grow(a, f, size, alignment);
+}
+
+bool
 kva_arena_make_room(struct kva_arena *a, struct kva_front *f, size_t size,
 	size_t alignment)
 {
 	size_t room;
 
-	if (!kva_room_for(size, alignment, &room))
-		return false;
-	room += f->window.gap;
-	if (kva_window_fits(&f->window, size, alignment))
+	if (kva_arena_make_room_here(a, f, size, alignment))
 		return true;
-	if (!kva_front_grow(a, f, size, alignment)) {
-		if (!use_spare(a, f, room))
-			return false;
-		if (!kva_window_fits(&f->window, size, alignment))
-			kva_front_grow(a, f, size, alignment);
-	}
-	return kva_window_fits(&f->window, size, alignment);
+	return kva_room_for(size, alignment, &room) &&
+		use_spare(a, f, room + f->window.gap) &&
+		kva_arena_make_room_here(a, f, size, alignment);
 }
 
 /* Leaving a block costs what is left of it. It may cost an eighth; for more, a

@@ -157,6 +157,10 @@ int kva_arena_prepare(struct kva_arena *a);
 bool kva_arena_make_room(struct kva_arena *a, struct kva_front *f, size_t size,
 	size_t alignment);
 
+/* The same in the block that the front has. */
+bool kva_arena_make_room_here(struct kva_arena *a, struct kva_front *f, size_t size,
+	size_t alignment);
+
 /* Whether a request is so large that it gets a block of its own rather than
  * making the front leave its block. */
 bool kva_arena_wants_own(const struct kva_arena *a, const struct kva_front *f,

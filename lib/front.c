@@ -34,7 +34,10 @@ kva_arena_nfronts(const struct kva_arena *a)
 struct kva_front *
 kva_arena_front(struct kva_arena *a, int node)
 {
-	return node > 0 && a->fronts ? &a->fronts[node - 1] : &a->front;
+	/* A processor may have come, with its node, since they were counted. */
+	bool has_own = node > 0 && (unsigned)node < kva_arena_nfronts(a);
+
+	return has_own ? &a->fronts[node - 1] : &a->front;
 }
 
 /* Zeroed arenas clear memory when a window comes to look at it. */
@@ -83,6 +86,12 @@ count_more(struct kva_arena *a, struct kva_block *b, size_t bytes)
 	b->size += more;
 	kva_arena_hold(a, more);
 	return true;
+}
+
+bool
+kva_front_count_up_to(struct kva_arena *a, struct kva_block *b, size_t size)
+{
+	return a->setup.late || size <= b->size || count_more(a, b, size - b->size);
 }
 
 /* Late counting is not refused: nobody has a limit. */

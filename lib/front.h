@@ -40,6 +40,10 @@ void kva_front_leave(struct kva_arena *a, struct kva_front *f);
 bool kva_front_grow(struct kva_arena *a, struct kva_front *f, size_t size,
 	size_t alignment);
 
+/* Have size bytes of a block counted, now or when it is settled. False: a limit
+ * refuses. */
+bool kva_front_count_up_to(struct kva_arena *a, struct kva_block *b, size_t size);
+
 /* Clear memory that an earlier owner may have left, in an arena that promises so. */
 void kva_front_clean(const struct kva_arena *a, const struct kva_block *b, char *p,
 	size_t size);

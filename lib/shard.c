@@ -251,8 +251,8 @@ cut_share(struct kva_shard *s, struct kva_front *f, size_t room)
 	f->newest = &s->window;
 }
 
-/* Make a request fit the shard from what the arena holds. The front may turn to
- * another block on the way, and then the shard needs all of the room. */
+/* Make a request fit the shard from what the arena holds. If the front turns to
+ * another block for it, the shard needs all of the room. */
 static bool
 refill(struct kva_shard *s, struct kva_front *f, size_t size, size_t alignment)
 {
@@ -263,13 +263,10 @@ refill(struct kva_shard *s, struct kva_front *f, size_t size, size_t alignment)
 	room += s->window.gap;
 	if (alignment > KV_ARENA_ALIGNMENT)	/* wherever the share begins */
 		room += alignment;
-	if (is_next(s, f) && left < room) {
-		if (!kva_arena_make_room(s->arena, f, room - left, KV_ARENA_ALIGNMENT))
-			return false;
-		if (is_next(s, f)) {
-			cut_share(s, f, room - left);
-			return true;
-		}
+	if (is_next(s, f) && left < room &&
+	    kva_arena_make_room_here(s->arena, f, room - left, KV_ARENA_ALIGNMENT)) {
+		cut_share(s, f, room - left);
+		return true;
 	}
 	if (!kva_arena_make_room(s->arena, f, room, KVA_CACHE_LINE))
 		return false;
