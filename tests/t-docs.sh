@@ -1,8 +1,9 @@
 #!/bin/sh
 # t-docs.sh -- what the documents say is there
 #
-# Every test that doc/features.md names as a proof exists, and every public
-# function is used in a numbered example.
+# Every test that doc/features.md names as a proof exists; every public function
+# is used in a numbered example and has a manual page; pages have their sections
+# and nothing that mandoc complains of; no link between documents is dead.
 top=${top_srcdir:-..}
 checks=0
 failed=0
@@ -43,6 +44,65 @@ for function in $functions; do
 		fail "no example uses $function"
 done
 [ "$(echo "$functions" | wc -w)" -gt 40 ] || fail "functions were not found"
+
+# ---- manual pages ----
+pages="$top/doc/man"
+macros='kv_arena_new kv_arena_new_array kv_arena_malloc kv_arena_aligned_malloc
+	KV_ARENA_SCOPE'
+for name in $functions $macros; do
+	checks=$((checks + 1))
+	grep -qE "^\.Nm $name( ,)?\$" "$pages"/*.3 || fail "no page names $name"
+done
+for page in "$pages"/*.3; do
+	for section in SYNOPSIS DESCRIPTION LIFETIME THREADS COST 'RETURN VALUES' \
+		EXAMPLES ERRORS 'SEE ALSO'; do
+		checks=$((checks + 1))
+		grep -q "^\.Sh $section\$" "$page" ||
+			fail "$(basename "$page") has no section $section"
+	done
+done
+for tool in $(sed -n 's/^\(kvarena_[a-z]*\)_SOURCES.*/\1/p' \
+	"$top/tools/Makefile.am" | tr _ - | sort -u); do
+	checks=$((checks + 1))
+	[ -e "$pages/$tool.1" ] || fail "no page for $tool"
+done
+
+# All in one directory, where mandoc looks for the pages that they refer to. Those
+# of the system need not be here.
+if command -v mandoc >/dev/null; then
+	tmp=$(mktemp -d ./t-docs.XXXXXX) || exit 99
+	trap 'rm -rf "$tmp"' EXIT
+	sh "$pages/aliases" --make "$tmp" "$pages"/*.[137]
+	cp "$pages"/*.[137] "$tmp"/man3/*.3 "$tmp"
+	rm -rf "$tmp"/man[137]
+	checks=$((checks + 1))
+	(cd "$tmp" && grep -L '^\.so ' ./*.[137] | xargs mandoc -Tlint) 2>/dev/null |
+		grep -vE 'manual not found: Xr ([^k]|k[^v])' >"$tmp/lint"
+	[ ! -s "$tmp/lint" ] || fail "mandoc: $(cat "$tmp/lint")"
+else
+	echo "note: no mandoc here, which would look at the pages"
+fi
+
+# ---- links ----
+# "FILE TARGET" for each link to something of our own, from the top.
+(cd "$top" && find . -name '*.md' ! -path './_*' ! -path './.git/*' -exec \
+	grep -oHE '\]\([^) ]+\)' {} +) | sed 's/:\](/ /; s/)$//' |
+	grep -vE ' (https?|mailto):' >links.$$
+while read -r file target; do
+	checks=$((checks + 1))
+	anchor=${target#*#}
+	path=${target%%#*}
+	where=$(dirname "$file")/$path
+	[ -n "$path" ] || where=$file
+	[ -e "$top/$where" ] || fail "$file: dead link to $target"
+	# A heading's anchor is its text in lower case, with - for blanks.
+	[ "$anchor" = "$target" ] ||
+		sed -n 's/^#\{1,6\} //p' "$top/$where" | tr 'A-Z ' 'a-z-' |
+		tr -cd 'a-z0-9_\n-' | grep -qx -- "$anchor" ||
+		fail "$file: no heading for #$anchor"
+done <links.$$
+grep -q README.md links.$$ || fail "links were not found"
+rm -f links.$$
 
 echo "docs: Checks: $checks, Failures: $failed, Errors: 0"
 [ $failed = 0 ]
