@@ -79,6 +79,14 @@ kvt_enter(struct kvt_book *b, void *p, size_t size, size_t alignment)
 	return p;
 }
 
+void
+kvt_load(kv_arena_t *a, struct kvt_book *b, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		kvt_enter(b, kv_arena_alloc(a, i % 1000 + 1), i % 1000 + 1,
+			KV_ARENA_ALIGNMENT);
+}
+
 void *
 kvt_resize(struct kvt_book *b, size_t i, void *p, size_t size)
 {

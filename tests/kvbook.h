@@ -30,6 +30,9 @@ struct kvt_book {
  * Returns p. A NULL or misaligned p is a fault. */
 void *kvt_enter(struct kvt_book *b, void *p, size_t size, size_t alignment);
 
+/* Allocate n pieces of 1 to 1000 bytes, the i-th of i % 1000 + 1, and enter them. */
+void kvt_load(kv_arena_t *a, struct kvt_book *b, size_t n);
+
 /* Piece i has been resized, and is now at p with this size: see that what both
  * sizes share is still there, and fill it anew. Returns p. */
 void *kvt_resize(struct kvt_book *b, size_t i, void *p, size_t size);

@@ -139,6 +139,25 @@ kvt_threads(size_t n, void *(*fn)(void *), void *array, size_t size)
 	free(threads);
 }
 
+kv_arena_t *
+kvt_create_safe(size_t block_size)
+{
+	kv_arena_config_t config = KV_ARENA_DEFAULT_CONFIG;
+
+	config.block_size = block_size;
+	config.thread_mode = KV_ARENA_THREAD_SAFE;
+	return kv_arena_create_ex(&config);
+}
+
+kv_arena_stats_t
+kvt_stats(const kv_arena_t *a)
+{
+	kv_arena_stats_t s;
+
+	kvt_eq(kv_arena_get_stats(a, &s), 0);
+	return s;
+}
+
 void *
 kvt_alloc(kv_arena_t *a, size_t size)
 {

@@ -52,6 +52,9 @@ size_t kvt_scaled(size_t n);
  * them. */
 void kvt_threads(size_t n, void *(*fn)(void *), void *array, size_t size);
 
+/* An arena of the default configuration that threads may share. */
+kv_arena_t *kvt_create_safe(size_t block_size);
+
 /* kv_arena_alloc of a size that the compiler cannot see. */
 void *kvt_alloc(kv_arena_t *a, size_t size);
 
@@ -92,6 +95,8 @@ void kvt_count(uint64_t n);
 	if (!kvt_balances(a, kvt_why_))					\
 		ck_abort_msg("%s", kvt_why_);				\
 } while (0)
+
+kv_arena_stats_t kvt_stats(const kv_arena_t *a);
 
 /* Every piece of a book is as it was entered, and none overlaps another. */
 #define kvt_intact(b) do {						\

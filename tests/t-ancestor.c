@@ -6,48 +6,18 @@
  * groups. Here is its table again, group by group and of the same sizes; what
  * it assumed (that threads do not overlap, that the cache is used) is checked.
  */
-#include "kvtest.h"
+#include "kvthread.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ANCESTOR_ASSERTIONS 101151
-#define THREADS 8
 
 /* The ancestor's benchmark load: allocation i of W1. */
 static size_t
 w1_size(size_t i)
 {
 	return i % 1000 + 1;
-}
-
-static kv_arena_t *
-create_safe(size_t block_size)
-{
-	kv_arena_config_t config = KV_ARENA_DEFAULT_CONFIG;
-
-	config.block_size = block_size;
-	config.thread_mode = KV_ARENA_THREAD_SAFE;
-	return kv_arena_create_ex(&config);
-}
-
-static kv_arena_stats_t
-stats_of(const kv_arena_t *a)
-{
-	kv_arena_stats_t s;
-
-	kvt_eq(kv_arena_get_stats(a, &s), 0);
-	return s;
-}
-
-/* Allocate n pieces, the i-th of w1_size(first + i), into a book. */
-static void
-load(kv_arena_t *a, struct kvt_book *b, size_t first, size_t n)
-{
-	for (size_t i = first; i < first + n; i++)
-		kvt_enter(b, kv_arena_alloc(a, w1_size(i)), w1_size(i),
-			KV_ARENA_ALIGNMENT);
 }
 
 /* ---- Creation: 4 -------------------------------------------------------- */
@@ -58,7 +28,7 @@ START_TEST(default_arena_allocates)
 	struct kvt_book book = { 0 };
 
 	kvt_true(a != NULL);
-	load(a, &book, 0, 1000);
+	kvt_load(a, &book, 1000);
 	kvt_intact(&book);
 	kvt_drop(&book);
 	kv_arena_destroy(a);
@@ -74,8 +44,8 @@ START_TEST(null_config_means_the_default_config)
 	kvt_true(a != NULL && b != NULL);
 	kvt_true(kv_arena_alloc(a, 100) != NULL);
 	kvt_true(kv_arena_alloc(b, 100) != NULL);
-	kvt_eq(stats_of(a).total_allocations, 1);
-	kvt_eq(stats_of(a).free_bytes, stats_of(b).free_bytes);
+	kvt_eq(kvt_stats(a).total_allocations, 1);
+	kvt_eq(kvt_stats(a).free_bytes, kvt_stats(b).free_bytes);
 	kv_arena_destroy(b);
 	kv_arena_destroy(a);
 }
@@ -93,7 +63,7 @@ START_TEST(every_named_block_size_works)
 		struct kvt_book book = { 0 };
 
 		kvt_true(a != NULL);
-		load(a, &book, 0, 1000);
+		kvt_load(a, &book, 1000);
 		kvt_intact(&book);
 		kvt_balanced(a);
 		kvt_drop(&book);
@@ -117,28 +87,10 @@ END_TEST
 
 /* ---- Thread safety: 9 ----------------------------------------------------- */
 
-struct worker {
-	kv_arena_t *arena;
-	size_t n;			/* allocations to make */
-	struct kvt_book book;
-	kv_arena_stats_t last;		/* what the readers read */
-	size_t reads;
-	size_t faults;
-};
-
-static void *
-allocate(void *arg)
-{
-	struct worker *w = arg;
-
-	load(w->arena, &w->book, 0, w->n);
-	return NULL;
-}
-
 static void *
 allocate_aligned(void *arg)
 {
-	struct worker *w = arg;
+	struct kvt_worker *w = arg;
 
 	for (size_t i = 0; i < w->n; i++) {
 		size_t alignment = (size_t)1 << i % 9;
@@ -153,93 +105,70 @@ allocate_aligned(void *arg)
 static void *
 read_stats(void *arg)
 {
-	struct worker *w = arg;
+	struct kvt_worker *w = arg;
+	kv_arena_stats_t s, last = { 0 };
 
-	for (size_t i = 0; i < w->n; i++) {
-		kv_arena_stats_t s;
-
+	for (; w->rounds < w->n; w->rounds++) {
 		w->faults += kv_arena_get_stats(w->arena, &s) != 0;
-		w->faults += s.total_allocations < w->last.total_allocations;
-		w->faults += s.total_bytes_allocated <
-			w->last.total_bytes_allocated;
-		w->last = s;
-		w->reads++;
+		w->faults += s.total_allocations < last.total_allocations;
+		w->faults += s.total_bytes_allocated < last.total_bytes_allocated;
+		last = s;
 	}
 	return NULL;
 }
 
 static void
-prepare(struct worker *w, size_t threads, kv_arena_t *a, size_t n)
-{
-	for (size_t i = 0; i < threads; i++)
-		w[i] = (struct worker){ .arena = a, .n = n,
-			.book = { .salt = (uint64_t)i << 40 } };
-}
-
-/* Put all the workers' books into one, check it, and drop it. */
-static void
-collect(struct worker *w, size_t threads)
-{
-	struct kvt_book all = { 0 };
-
-	for (size_t i = 0; i < threads; i++)
-		kvt_join(&all, &w[i].book);
-	kvt_intact(&all);
-	kvt_drop(&all);
-}
-
-static void
 run_threads(size_t threads, size_t n, void *(*fn)(void *))
 {
-	kv_arena_t *a = create_safe(0);
-	struct worker w[THREADS];
+	kv_arena_t *a = kvt_create_safe(0);
+	struct kvt_worker w[KVT_THREADS];
 
-	prepare(w, threads, a, n);
-	kvt_threads(threads, fn, w, sizeof *w);
-	collect(w, threads);
-	kvt_eq(stats_of(a).total_allocations, threads * n);
+	kvt_prepare(w, threads, a, n);
+	kvt_run_all(w, threads, fn);
+	kvt_collect(w, threads);
+	kvt_eq(kvt_stats(a).total_allocations, threads * n);
 	kvt_balanced(a);
 	kv_arena_destroy(a);
 }
 
 START_TEST(safe_arena_serves_one_thread)
 {
-	run_threads(1, 1000, allocate);
+	run_threads(1, 1000, kvt_allocate);
 }
 END_TEST
 
 START_TEST(two_threads_do_not_overlap)
 {
-	run_threads(2, 1000, allocate);
+	run_threads(2, 1000, kvt_allocate);
 }
 END_TEST
 
 START_TEST(eight_threads_of_1000_allocations_do_not_overlap)
 {
-	run_threads(THREADS, 1000, allocate);
+	run_threads(KVT_THREADS, 1000, kvt_allocate);
 }
 END_TEST
 
 START_TEST(eight_threads_of_100000_allocations_do_not_overlap)
 {
-	run_threads(THREADS, kvt_scaled(100000), allocate);
+	run_threads(KVT_THREADS, kvt_scaled(100000), kvt_allocate);
 }
 END_TEST
 
 START_TEST(eight_threads_of_aligned_allocations_do_not_overlap)
 {
-	run_threads(THREADS, 1000, allocate_aligned);
+	run_threads(KVT_THREADS, 1000, allocate_aligned);
 }
 END_TEST
 
 START_TEST(small_blocks_are_shared_out_without_overlap)
 {
-	kv_arena_t *a = create_safe(KV_ARENA_MIN_BLOCK_SIZE);
-	struct worker w[THREADS];
+	kv_arena_t *a = kvt_create_safe(KV_ARENA_MIN_BLOCK_SIZE);
+	struct kvt_worker w[KVT_THREADS];
 
-	prepare(w, THREADS, a, 1000);
-	kvt_threads(THREADS, allocate, w, sizeof *w);
-	collect(w, THREADS);
+	kvt_prepare(w, KVT_THREADS, a, 1000);
+	kvt_run_all(w, KVT_THREADS, kvt_allocate);
+	kvt_collect(w, KVT_THREADS);
 	kvt_balanced(a);
 	kv_arena_destroy(a);
 }
@@ -247,34 +176,34 @@ END_TEST
 
 START_TEST(statistics_may_be_read_while_threads_allocate)
 {
-	kv_arena_t *a = create_safe(0);
-	struct worker writers[4], reader;
+	kv_arena_t *a = kvt_create_safe(0);
+	struct kvt_worker writers[4], reader;
 	pthread_t thread;
 
-	prepare(writers, 4, a, 10000);
-	prepare(&reader, 1, a, 1000);
+	kvt_prepare(writers, 4, a, 10000);
+	kvt_prepare(&reader, 1, a, 1000);
 	kvt_eq(pthread_create(&thread, NULL, read_stats, &reader), 0);
-	kvt_threads(4, allocate, writers, sizeof *writers);
+	kvt_run_all(writers, 4, kvt_allocate);
 	kvt_eq(pthread_join(thread, NULL), 0);
-	kvt_eq(reader.reads, 1000);
+	kvt_eq(reader.rounds, 1000);
 	kvt_eq(reader.faults, 0);
-	collect(writers, 4);
-	kvt_eq(stats_of(a).total_allocations, 40000);
+	kvt_collect(writers, 4);
+	kvt_eq(kvt_stats(a).total_allocations, 40000);
 	kv_arena_destroy(a);
 }
 END_TEST
 
 START_TEST(unsafe_arenas_serve_one_thread_each)
 {
-	struct worker w[THREADS];
+	struct kvt_worker w[KVT_THREADS];
 
-	prepare(w, THREADS, NULL, 1000);
-	for (size_t i = 0; i < THREADS; i++)
+	kvt_prepare(w, KVT_THREADS, NULL, 1000);
+	for (size_t i = 0; i < KVT_THREADS; i++)
 		w[i].arena = kv_arena_create(0);
-	kvt_threads(THREADS, allocate, w, sizeof *w);
-	collect(w, THREADS);
-	for (size_t i = 0; i < THREADS; i++) {
-		kvt_eq(stats_of(w[i].arena).total_allocations, 1000);
+	kvt_run_all(w, KVT_THREADS, kvt_allocate);
+	kvt_collect(w, KVT_THREADS);
+	for (size_t i = 0; i < KVT_THREADS; i++) {
+		kvt_eq(kvt_stats(w[i].arena).total_allocations, 1000);
 		kv_arena_destroy(w[i].arena);
 	}
 }
@@ -282,18 +211,18 @@ END_TEST
 
 START_TEST(threads_may_come_again_after_a_reset)
 {
-	kv_arena_t *a = create_safe(0);
-	struct worker w[THREADS];
+	kv_arena_t *a = kvt_create_safe(0);
+	struct kvt_worker w[KVT_THREADS];
 
 	for (int round = 0; round < 5; round++) {
-		prepare(w, THREADS, a, 1000);
-		kvt_threads(THREADS, allocate, w, sizeof *w);
-		collect(w, THREADS);
+		kvt_prepare(w, KVT_THREADS, a, 1000);
+		kvt_run_all(w, KVT_THREADS, kvt_allocate);
+		kvt_collect(w, KVT_THREADS);
 		kvt_balanced(a);
 		kv_arena_reset(a);
 		kvt_eq(kv_arena_total_allocated(a), 0);
 	}
-	kvt_eq(stats_of(a).total_allocations, 5 * THREADS * 1000);
+	kvt_eq(kvt_stats(a).total_allocations, 5 * KVT_THREADS * 1000);
 	kv_arena_destroy(a);
 }
 END_TEST
@@ -319,11 +248,11 @@ START_TEST(reset_keeps_blocks_for_the_next_use)
 
 	for (size_t i = 0; i < 1000; i++)
 		kvt_true(kv_arena_alloc(a, w1_size(i)) != NULL);
-	fresh = stats_of(a).block_allocations;
+	fresh = kvt_stats(a).block_allocations;
 	kv_arena_reset(a);
 	for (size_t i = 0; i < 1000; i++)
 		kvt_true(kv_arena_alloc(a, w1_size(i)) != NULL);
-	s = stats_of(a);
+	s = kvt_stats(a);
 	kvt_eq(s.block_allocations, fresh);
 	kvt_cmp(s.block_reuses, >, 0);
 	kv_arena_destroy(a);
@@ -340,8 +269,8 @@ START_TEST(destroyed_arenas_warm_the_next_ones)
 
 		for (size_t bytes = 0; bytes < 1 << 20; bytes += 512)
 			kvt_true(kv_arena_alloc(a, 512) != NULL);
-		fresh += stats_of(a).block_allocations;
-		warm += stats_of(a).block_reuses;
+		fresh += kvt_stats(a).block_allocations;
+		warm += kvt_stats(a).block_reuses;
 		kv_arena_destroy(a);
 	}
 	kvt_cmp(warm * 10, >, (fresh + warm) * 9);
@@ -357,7 +286,7 @@ START_TEST(no_cached_block_means_that_reset_keeps_none)
 	for (size_t i = 0; i < 4000; i++)
 		kvt_true(kv_arena_alloc(a, w1_size(i)) != NULL);
 	kv_arena_reset(a);
-	kvt_eq(stats_of(a).blocks, 0);
+	kvt_eq(kvt_stats(a).blocks, 0);
 	kv_arena_destroy(a);
 	kvt_eq(kv_arena_cache_destroy(cache), 0);
 }
@@ -368,13 +297,13 @@ START_TEST(huge_number_of_cached_blocks_is_no_harm)
 	kv_arena_t *a = create_cached(NULL, SIZE_MAX);
 	struct kvt_book book = { 0 };
 
-	load(a, &book, 0, 4000);
+	kvt_load(a, &book, 4000);
 	kvt_intact(&book);
 	kvt_drop(&book);
 	kv_arena_reset(a);
-	load(a, &book, 0, 4000);
+	kvt_load(a, &book, 4000);
 	kvt_intact(&book);
-	kvt_eq(stats_of(a).resets, 1);
+	kvt_eq(kvt_stats(a).resets, 1);
 	kvt_drop(&book);
 	kv_arena_destroy(a);
 }
@@ -392,7 +321,7 @@ START_TEST(arena_without_cache_gives_all_back_at_reset)
 	for (size_t i = 0; i < 1000; i++)
 		kvt_true(kv_arena_alloc(a, w1_size(i)) != NULL);
 	kv_arena_reset(a);
-	kvt_eq(stats_of(a).blocks, 0);
+	kvt_eq(kvt_stats(a).blocks, 0);
 	kvt_cmp(kv_arena_memory_usage(a), <=, empty + 512);
 	kv_arena_destroy(a);
 }
@@ -404,7 +333,7 @@ START_TEST(compact_never_takes_live_blocks)
 	struct kvt_book book = { 0 };
 	size_t used;
 
-	load(a, &book, 0, 4000);
+	kvt_load(a, &book, 4000);
 	used = kv_arena_total_allocated(a);
 	kv_arena_compact(a);
 	kvt_eq(kv_arena_total_allocated(a), used);
@@ -423,7 +352,7 @@ END_TEST
 START_TEST(new_arena_has_counted_nothing)
 {
 	kv_arena_t *a = kv_arena_create(0);
-	kv_arena_stats_t s = stats_of(a);
+	kv_arena_stats_t s = kvt_stats(a);
 
 	kvt_eq(s.total_allocations, 0);
 	kvt_eq(s.total_bytes_allocated, 0);
@@ -441,7 +370,7 @@ START_TEST(every_allocation_is_counted)
 
 	for (size_t i = 1; i <= 1000; i++) {
 		kvt_true(kv_arena_alloc(a, w1_size(i)) != NULL);
-		kvt_eq(stats_of(a).total_allocations, i);
+		kvt_eq(kvt_stats(a).total_allocations, i);
 	}
 	kv_arena_destroy(a);
 }
@@ -455,9 +384,9 @@ START_TEST(bytes_allocated_are_those_asked_for)
 	for (size_t i = 0; i < 1000; i++) {
 		kvt_true(kv_arena_alloc(a, w1_size(i)) != NULL);
 		asked += w1_size(i);
-		kvt_eq(stats_of(a).total_bytes_allocated, asked);
+		kvt_eq(kvt_stats(a).total_bytes_allocated, asked);
 	}
-	kvt_eq(stats_of(a).used_bytes, asked);
+	kvt_eq(kvt_stats(a).used_bytes, asked);
 	kv_arena_destroy(a);
 }
 END_TEST
@@ -472,7 +401,7 @@ START_TEST(total_allocated_includes_rounding)
 	for (size_t i = 1; i <= 100; i++) {
 		kvt_true(kv_arena_alloc(a, 1) != NULL);
 		kvt_eq(kv_arena_total_allocated(a), i * KV_ARENA_ALIGNMENT);
-		kvt_eq(stats_of(a).padding_bytes, i * (KV_ARENA_ALIGNMENT - 1));
+		kvt_eq(kvt_stats(a).padding_bytes, i * (KV_ARENA_ALIGNMENT - 1));
 	}
 	kv_arena_destroy(a);
 }
@@ -485,7 +414,7 @@ START_TEST(waste_is_padding_and_tails)
 
 	for (size_t i = 0; i < 4000; i++)
 		kvt_true(kv_arena_alloc(a, w1_size(i)) != NULL);
-	s = stats_of(a);
+	s = kvt_stats(a);
 	kvt_eq(s.total_bytes_wasted, s.padding_bytes + s.tail_bytes);
 	kvt_cmp(s.padding_bytes, >, 0);
 	kv_arena_destroy(a);
@@ -513,11 +442,11 @@ START_TEST(peak_stays_when_usage_falls)
 
 	kvt_true(kvt_alloc(a, 10 << 20) != NULL);
 	most = kv_arena_memory_usage(a);
-	kvt_eq(stats_of(a).peak_memory_usage, most);
+	kvt_eq(kvt_stats(a).peak_memory_usage, most);
 	kv_arena_reset(a);
 	kv_arena_compact(a);
 	kvt_cmp(kv_arena_memory_usage(a), <, most);
-	kvt_eq(stats_of(a).peak_memory_usage, most);
+	kvt_eq(kvt_stats(a).peak_memory_usage, most);
 	kv_arena_destroy(a);
 }
 END_TEST
@@ -532,7 +461,7 @@ START_TEST(sizes_fall_into_their_buckets)
 	for (size_t i = 2; i < 15; i++)
 		kvt_true(kv_arena_alloc(a, ((size_t)1 << i) - 1) != NULL);
 	kvt_true(kv_arena_alloc(a, (1 << 15) + 1) != NULL);
-	s = stats_of(a);
+	s = kvt_stats(a);
 	kvt_eq(s.size_distribution[0], 1);
 	kvt_eq(s.size_distribution[1], 1);
 	for (size_t i = 2; i < 15; i++)
@@ -550,7 +479,7 @@ START_TEST(alignments_asked_for_are_counted)
 	for (size_t i = 0; i < 10; i++)
 		kvt_true(kv_arena_alloc_aligned(a, 8, (size_t)1 << i) != NULL);
 	kvt_true(kv_arena_alloc(a, 8) != NULL);
-	s = stats_of(a);
+	s = kvt_stats(a);
 	for (size_t i = 0; i < 7; i++)
 		kvt_eq(s.alignment_requests[i], 1);
 	kvt_eq(s.alignment_requests[7], 3);
@@ -564,15 +493,15 @@ START_TEST(reset_stats_starts_anew_and_keeps_what_lives)
 	struct kvt_book book = { 0 };
 	size_t used;
 
-	load(a, &book, 0, 1000);
+	kvt_load(a, &book, 1000);
 	used = kv_arena_total_allocated(a);
 	kv_arena_reset_stats(a);
-	kvt_eq(stats_of(a).total_allocations, 0);
-	kvt_eq(stats_of(a).total_bytes_allocated, 0);
+	kvt_eq(kvt_stats(a).total_allocations, 0);
+	kvt_eq(kvt_stats(a).total_bytes_allocated, 0);
 	kvt_eq(kv_arena_total_allocated(a), used);
 	kvt_true(kv_arena_alloc(a, 24) != NULL);
-	kvt_eq(stats_of(a).total_allocations, 1);
-	kvt_eq(stats_of(a).total_bytes_allocated, 24);
+	kvt_eq(kvt_stats(a).total_allocations, 1);
+	kvt_eq(kvt_stats(a).total_bytes_allocated, 24);
 	kvt_balanced(a);
 	kvt_intact(&book);
 	kvt_drop(&book);
@@ -587,7 +516,7 @@ START_TEST(blocks_are_counted_fresh_or_warm)
 
 	for (size_t i = 0; i < 1000; i++)
 		kvt_true(kv_arena_alloc(a, w1_size(i)) != NULL);
-	s = stats_of(a);
+	s = kvt_stats(a);
 	kvt_cmp(s.block_allocations + s.block_reuses, >=, s.blocks);
 	kvt_cmp(s.blocks, >, 1);
 	kv_arena_destroy(a);
@@ -616,7 +545,7 @@ START_TEST(benchmark_load_runs_at_99_61_percent)
 	struct kvt_book book = { 0 };
 	double efficiency;
 
-	load(a, &book, 0, 100000);
+	kvt_load(a, &book, 100000);
 	efficiency = (double)kv_arena_total_allocated(a) /
 		(double)kv_arena_memory_usage(a);
 	kvt_intact(&book);
@@ -640,7 +569,7 @@ START_TEST(numa_arena_works_with_and_without_numa)
 	config.preferred_numa_node = 0;
 	a = kv_arena_create_ex(&config);
 	kvt_true(a != NULL);
-	load(a, &book, 0, 4000);
+	kvt_load(a, &book, 4000);
 	kvt_intact(&book);
 	kvt_balanced(a);
 	kvt_drop(&book);
@@ -658,7 +587,7 @@ START_TEST(preferred_node_that_does_not_exist_is_replaced)
 	config.preferred_numa_node = 999;
 	a = kv_arena_create_ex(&config);
 	kvt_true(a != NULL);
-	load(a, &book, 0, 1000);
+	kvt_load(a, &book, 1000);
 	kvt_intact(&book);
 	kvt_drop(&book);
 	kv_arena_destroy(a);
@@ -685,7 +614,7 @@ START_TEST(size_zero_gives_nothing)
 	kvt_refused(kv_arena_alloc_aligned(a, 0, 8), EINVAL);
 	kvt_true(kv_arena_alloc(a, 1) != NULL);
 	kvt_refused(kv_arena_alloc(a, 0), EINVAL);
-	kvt_eq(stats_of(a).total_allocations, 1);
+	kvt_eq(kvt_stats(a).total_allocations, 1);
 	kv_arena_destroy(a);
 }
 END_TEST
@@ -697,7 +626,7 @@ START_TEST(size_max_gives_nothing)
 	for (size_t k = 0; k < 8192; k++)
 		kvt_refused(kvt_alloc(a, SIZE_MAX - k), ENOMEM);
 	kvt_true(kv_arena_alloc(a, 16) != NULL);
-	kvt_eq(stats_of(a).total_allocations, 1);
+	kvt_eq(kvt_stats(a).total_allocations, 1);
 	kvt_balanced(a);
 	kv_arena_destroy(a);
 }
@@ -724,7 +653,7 @@ START_TEST(allocation_larger_than_a_block_is_served)
 		kvt_enter(&book, kv_arena_alloc(a, size), size,
 			KV_ARENA_ALIGNMENT);
 	kvt_intact(&book);
-	kvt_cmp(stats_of(a).large_allocations, >, 0);
+	kvt_cmp(kvt_stats(a).large_allocations, >, 0);
 	kvt_balanced(a);
 	kvt_drop(&book);
 	kv_arena_destroy(a);
@@ -866,11 +795,11 @@ END_TEST
 START_TEST(threads_leave_nothing)
 {
 	struct closed c = open_closed(KV_ARENA_THREAD_SAFE);
-	struct worker w[THREADS];
+	struct kvt_worker w[KVT_THREADS];
 
-	prepare(w, THREADS, c.arena, 1000);
-	kvt_threads(THREADS, allocate, w, sizeof *w);
-	collect(w, THREADS);
+	kvt_prepare(w, KVT_THREADS, c.arena, 1000);
+	kvt_run_all(w, KVT_THREADS, kvt_allocate);
+	kvt_collect(w, KVT_THREADS);
 	close_closed(c);
 }
 END_TEST

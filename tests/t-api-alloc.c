@@ -1,4 +1,4 @@
-/* t-api-alloc.c -- the section Allocate of kv_arena.h
+/* t-api-alloc.c -- the section Allocate of kv_arena.h: sizes, alignments, types
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -7,24 +7,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-static kv_arena_stats_t
-stats_of(const kv_arena_t *a)
-{
-	kv_arena_stats_t s;
-
-	kvt_eq(kv_arena_get_stats(a, &s), 0);
-	return s;
-}
-
-static kv_arena_t *
-create_safe(void)
-{
-	kv_arena_config_t config = KV_ARENA_DEFAULT_CONFIG;
-
-	config.thread_mode = KV_ARENA_THREAD_SAFE;
-	return kv_arena_create_ex(&config);
-}
 
 /* ---- Sizes and alignments ------------------------------------------------- */
 
@@ -43,7 +25,7 @@ START_TEST(size_zero_is_refused_everywhere)
 	kvt_refused(kv_arena_memdup(a, &byte, 0), EINVAL);
 	kvt_refused(kv_arena_array(a, 0, 8, 8), EINVAL);
 	kvt_refused(kv_arena_new_array(a, int, 0), EINVAL);
-	kvt_eq(stats_of(a).total_allocations, 0);
+	kvt_eq(kvt_stats(a).total_allocations, 0);
 	kvt_eq(kv_arena_total_allocated(a), 0);
 	kv_arena_destroy(a);
 }
@@ -159,7 +141,7 @@ START_TEST(odd_alignments_are_refused)
 		kvt_refused(kv_arena_alloc_aligned(a, 8, bad[i]), EINVAL);
 		kvt_refused(kv_arena_array(a, 1, 8, bad[i]), EINVAL);
 	}
-	kvt_eq(stats_of(a).total_allocations, 0);
+	kvt_eq(kvt_stats(a).total_allocations, 0);
 	kvt_eq(kv_arena_total_allocated(a), 0);
 	kv_arena_destroy(a);
 }
@@ -188,7 +170,7 @@ refuse_grid(kv_arena_t *a)
 	void *p = kv_arena_alloc(a, 100);
 
 	kvt_true(p != NULL);
-	before = stats_of(a);
+	before = kvt_stats(a);
 	for (size_t i = 0; i <= 2 * 8192; i++) {
 		size_t size = i <= 8192 ? SIZE_MAX - i :
 			(size_t)PTRDIFF_MAX - 4096 + (i - 8193);
@@ -204,7 +186,7 @@ refuse_grid(kv_arena_t *a)
 		wrong += p != NULL || errno != ENOMEM;
 		n++;
 	}
-	after = stats_of(a);
+	after = kvt_stats(a);
 	kvt_count(n);
 	kvt_eq(wrong, 0);
 	kvt_cmp(n, >, 229000);
@@ -225,7 +207,7 @@ END_TEST
 
 START_TEST(sizes_past_the_address_space_are_refused_in_safe_mode)
 {
-	refuse_grid(create_safe());
+	refuse_grid(kvt_create_safe(0));
 }
 END_TEST
 
@@ -253,10 +235,10 @@ START_TEST(block_is_filled_to_its_last_byte)
 		for (size_t alignment = 1; alignment <= 64; alignment *= 2) {
 			kv_arena_t *a = kv_arena_create(1024);
 			struct kvt_book book = { 0 };
-			size_t room = stats_of(a).free_bytes;
+			size_t room = kvt_stats(a).free_bytes;
 
 			kvt_enter(&book, kv_arena_alloc(a, 8), 8, 8);
-			room = stats_of(a).free_bytes;
+			room = kvt_stats(a).free_bytes;
 			if (room > r)
 				kvt_enter(&book, kv_arena_alloc_aligned(a,
 					room - r, 1), room - r, 1);
@@ -375,335 +357,9 @@ START_TEST(calloc_checks_the_product)
 	kvt_refused(kv_arena_calloc(a, SIZE_MAX, SIZE_MAX), EOVERFLOW);
 	kvt_refused(kv_arena_calloc(a, SIZE_MAX / 2, 2), ENOMEM);
 	kvt_refused(kv_arena_calloc(a, SIZE_MAX, 1), ENOMEM);
-	kvt_eq(stats_of(a).total_allocations, 0);
+	kvt_eq(kvt_stats(a).total_allocations, 0);
 	kvt_balanced(a);
 	kv_arena_destroy(a);
-}
-END_TEST
-
-/* ---- Resizing ------------------------------------------------------------------ */
-
-/* Write 0, 1, 2 ... from at to size, and check that they stand up to size. */
-static void
-count_up(unsigned char *p, size_t at, size_t size)
-{
-	for (; at < size; at++)
-		p[at] = (unsigned char)(at * 7);
-}
-
-static bool
-counts_up(const unsigned char *p, size_t size)
-{
-	for (size_t i = 0; i < size; i++)
-		if (p[i] != (unsigned char)(i * 7))
-			return false;
-	return true;
-}
-
-START_TEST(latest_allocation_grows_and_shrinks_in_place)
-{
-	kv_arena_t *a = kv_arena_create(0);
-	unsigned char *p = kv_arena_alloc(a, 1), *q;
-	size_t old = 1;
-
-	count_up(p, 0, 1);
-	for (size_t size = 2; size < 3000; size += 13) {
-		q = kv_arena_realloc(a, p, old, size);
-		kvt_true(q == p);
-		kvt_true(counts_up(p, old));
-		count_up(p, old, size);
-		old = size;
-	}
-	q = kv_arena_realloc(a, p, old, 10);
-	kvt_true(q == p && counts_up(p, 10));
-	kvt_eq(stats_of(a).used_bytes, 10);
-	kvt_eq(stats_of(a).abandoned_bytes, 0);
-	kvt_balanced(a);
-	kv_arena_destroy(a);
-}
-END_TEST
-
-START_TEST(other_allocations_move_when_they_grow)
-{
-	kv_arena_t *a = kv_arena_create(0);
-	unsigned char *p = kv_arena_alloc(a, 64), *q;
-	struct kvt_book book = { 0 };
-
-	count_up(p, 0, 64);
-	kvt_enter(&book, kv_arena_alloc(a, 64), 64, 8);
-	q = kv_arena_realloc(a, p, 64, 128);
-	kvt_true(q != NULL && q != p);
-	kvt_true(counts_up(q, 64));
-	kvt_cmp(stats_of(a).abandoned_bytes, >=, 64);
-	kvt_eq(stats_of(a).used_bytes, 64 + 128);
-	kvt_intact(&book);
-	kvt_balanced(a);
-	kvt_drop(&book);
-	kv_arena_destroy(a);
-}
-END_TEST
-
-START_TEST(other_allocations_shrink_where_they_are)
-{
-	kv_arena_t *a = kv_arena_create(0);
-	unsigned char *p = kv_arena_alloc(a, 100), *q;
-	struct kvt_book book = { 0 };
-
-	count_up(p, 0, 100);
-	kvt_enter(&book, kv_arena_alloc(a, 64), 64, 8);
-	q = kv_arena_realloc(a, p, 100, 20);
-	kvt_true(q == p && counts_up(q, 20));
-	kvt_intact(&book);
-	kvt_balanced(a);
-	kvt_drop(&book);
-	kv_arena_destroy(a);
-}
-END_TEST
-
-START_TEST(growth_across_blocks_keeps_the_contents)
-{
-	kv_arena_t *a = kv_arena_create(1024);
-	unsigned char *p = NULL;
-	size_t old = 0;
-
-	for (size_t size = 1; size < 8 << 20; size = size * 2 + 5) {
-		p = kv_arena_realloc(a, p, old, size);
-		kvt_true(p != NULL && (uintptr_t)p % 8 == 0);
-		kvt_true(counts_up(p, old));
-		count_up(p, old, size);
-		old = size;
-		kvt_balanced(a);
-	}
-	for (size_t size = old / 3; size > 0; size /= 3) {
-		p = kv_arena_realloc(a, p, old, size);
-		kvt_true(p != NULL && counts_up(p, size));
-		old = size;
-		kvt_balanced(a);
-	}
-	kv_arena_destroy(a);
-}
-END_TEST
-
-START_TEST(null_is_allocated_anew)
-{
-	kv_arena_t *a = kv_arena_create(0);
-
-	kvt_true(kv_arena_realloc(a, NULL, 0, 100) != NULL);
-	kvt_eq(stats_of(a).used_bytes, 100);
-	kv_arena_destroy(a);
-}
-END_TEST
-
-START_TEST(new_size_zero_gives_the_latest_back)
-{
-	kv_arena_t *a = kv_arena_create(0);
-	void *first = kv_arena_alloc(a, 64), *p;
-	size_t used = kv_arena_total_allocated(a);
-
-	p = kv_arena_alloc(a, 64);
-	errno = 99;
-	kvt_true(kv_arena_realloc(a, p, 64, 0) == NULL);
-	kvt_eq(errno, 0);
-	kvt_eq(kv_arena_total_allocated(a), used);
-	kvt_true(kv_arena_alloc(a, 64) == p);
-	errno = 99;
-	kvt_true(kv_arena_realloc(a, first, 64, 0) == NULL);
-	kvt_eq(errno, 0);
-	kvt_balanced(a);
-	kv_arena_destroy(a);
-}
-END_TEST
-
-START_TEST(failed_growth_leaves_the_allocation)
-{
-	kv_arena_t *a = kv_arena_create(0);
-	unsigned char *p = kv_arena_alloc(a, 100);
-
-	count_up(p, 0, 100);
-	for (size_t k = 0; k < 1000; k++)
-		kvt_refused(kv_arena_realloc(a, p, 100, SIZE_MAX - k), ENOMEM);
-	kvt_true(counts_up(p, 100));
-	kvt_eq(stats_of(a).used_bytes, 100);
-	kvt_true(kv_arena_realloc(a, p, 100, 200) == p);
-	kvt_true(counts_up(p, 100));
-	kvt_balanced(a);
-	kv_arena_destroy(a);
-}
-END_TEST
-
-START_TEST(large_allocations_are_resized_too)
-{
-	kv_arena_t *a = kv_arena_create(0);
-	size_t size = 5 << 20;
-	unsigned char *p = kvt_alloc(a, size);
-
-	count_up(p, 0, size);
-	p = kv_arena_realloc(a, p, size, 2 * size);
-	kvt_true(p != NULL && counts_up(p, size));
-	count_up(p, size, 2 * size);
-	p = kv_arena_realloc(a, p, 2 * size, 1000);
-	kvt_true(p != NULL && counts_up(p, 1000));
-	kvt_balanced(a);
-	kv_arena_destroy(a);
-}
-END_TEST
-
-START_TEST(packed_neighbours_are_not_grown_over)
-{
-	/* Tight pieces of every size, each resized while the next one lives. */
-	for (size_t n = 1; n <= 72; n++) {
-		for (size_t m = 1; m <= 9; m++) {
-			kv_arena_t *a = kv_arena_create(0);
-			struct kvt_book book = { 0 };
-
-			kvt_enter(&book, kv_arena_alloc_aligned(a, n, 1), n, 1);
-			kvt_enter(&book, kv_arena_alloc_aligned(a, m, 4), m, 4);
-			for (size_t i = 0; i < 2; i++)
-				kvt_resize(&book, i, kv_arena_realloc(a,
-					book.pieces[i].p, book.pieces[i].size,
-					n + m + 16), n + m + 16);
-			kvt_enter(&book, kv_arena_alloc_aligned(a, m, 2), m, 2);
-			kvt_intact(&book);
-			kvt_balanced(a);
-			kvt_drop(&book);
-			kv_arena_destroy(a);
-		}
-	}
-}
-END_TEST
-
-/* ---- Room ahead, ownership, handles of a thread ------------------------------------ */
-
-START_TEST(reserved_bytes_cannot_fail)
-{
-	/* Where a checker keeps pieces apart, the promise is for one piece. */
-	for (size_t n = 1; n < 4 << 20; n = n * 3 + 5) {
-		size_t most = kvt_is_watched() ? n : 104;
-		struct kvt_source source = KVT_SOURCE;
-		kv_arena_config_t config = kvt_sourced(&source);
-		kv_arena_t *a = kv_arena_create_ex(&config);
-
-		kvt_true(kv_arena_alloc(a, 24) != NULL);
-		kvt_eq(kv_arena_reserve(a, n, n % 2), 0);
-		source.budget = 0;
-		for (size_t left = n, size; left > 0; left -= size) {
-			size = left < most ? left : most;
-			kvt_true(kv_arena_alloc(a, size) != NULL);
-		}
-		kvt_balanced(a);
-		kv_arena_destroy(a);
-		kvt_eq(source.held, 0);
-	}
-}
-END_TEST
-
-START_TEST(prefaulted_bytes_take_no_page_fault)
-{
-	enum { BYTES = 8 << 20 };
-	kv_arena_config_t config = KV_ARENA_DEFAULT_CONFIG;
-	kv_arena_t *a;
-	long before, faults;
-
-	if (kvt_is_watched() || kvt_faults() == 0) {
-		kvt_skip("page faults are not counted here");
-		return;
-	}
-	config.huge_pages = KV_ARENA_HUGE_OFF;
-	a = kv_arena_create_ex(&config);
-	kvt_eq(kv_arena_reserve(a, BYTES, true), 0);
-	before = kvt_faults();
-	for (size_t i = 0; i < BYTES / 1024; i++)
-		*(char *)kv_arena_alloc(a, 1024) = 1;
-	faults = kvt_faults() - before;
-	printf("%ld page faults in %d prefaulted KiB\n", faults, BYTES / 1024);
-	kvt_cmp(faults, <=, 4);
-	kv_arena_destroy(a);
-}
-END_TEST
-
-START_TEST(reserve_that_cannot_be_met_fails)
-{
-	struct kvt_source source = KVT_SOURCE;
-	kv_arena_config_t config = kvt_sourced(&source);
-	kv_arena_t *a = kv_arena_create_ex(&config);
-
-	source.budget = 1 << 20;
-	kvt_fails(kv_arena_reserve(a, 2 << 20, false), -1, ENOMEM);
-	kvt_fails(kv_arena_reserve(a, SIZE_MAX, false), -1, ENOMEM);
-	kvt_fails(kv_arena_reserve(a, SIZE_MAX - 7, true), -1, ENOMEM);
-	kvt_true(kv_arena_alloc(a, 100) != NULL);
-	kvt_balanced(a);
-	kv_arena_destroy(a);
-}
-END_TEST
-
-START_TEST(arena_owns_its_blocks_and_nothing_else)
-{
-	static char of_the_program[16];
-	struct kvt_source source = KVT_SOURCE;
-	kv_arena_config_t config = kvt_sourced(&source);
-	kv_arena_t *a = kv_arena_create_ex(&config);
-	kv_arena_t *other = kv_arena_create(0);
-	char of_the_stack, *p = kv_arena_alloc(a, 100);
-
-	kvt_true(kv_arena_owns(a, p) && kv_arena_owns(a, p + 99));
-	kvt_true(kv_arena_owns(a, source.last));
-	kvt_true(kv_arena_owns(a, source.last + source.last_size - 1));
-	kvt_true(!kv_arena_owns(a, source.last + source.last_size));
-	kvt_true(!kv_arena_owns(a, source.last - 1));
-	kvt_true(!kv_arena_owns(a, NULL));
-	kvt_true(!kv_arena_owns(a, (void *)UINTPTR_MAX));
-	kvt_true(!kv_arena_owns(a, of_the_program));
-	kvt_true(!kv_arena_owns(a, &of_the_stack));
-	kvt_true(!kv_arena_owns(a, kv_arena_alloc(other, 8)));
-	kvt_true(!kv_arena_owns(other, p));
-	kv_arena_reset(a);
-	kvt_true(!kv_arena_owns(a, p));
-	kv_arena_destroy(other);
-	kv_arena_destroy(a);
-}
-END_TEST
-
-START_TEST(every_piece_is_owned_wherever_it_lies)
-{
-	kv_arena_t *a = create_safe();
-
-	for (size_t size = 1; size < 10 << 20; size = size * 2 + 1) {
-		char *p = kvt_alloc(a, size);
-
-		kvt_true(kv_arena_owns(a, p));
-		kvt_true(kv_arena_owns(a, p + size - 1));
-	}
-	kv_arena_destroy(a);
-}
-END_TEST
-
-static void
-use_local(kv_arena_t *a)
-{
-	kv_arena_local_t *local = kv_arena_local(a);
-	struct kvt_book book = { 0 };
-	volatile size_t most = SIZE_MAX;	/* out of the compiler's sight */
-
-	kvt_true(local != NULL);
-	kvt_true(kv_arena_local(a) == local);
-	for (size_t i = 1; i <= 3000; i++) {
-		kvt_enter(&book, kv_arena_local_alloc(local, i), i, 8);
-		kvt_enter(&book, kv_arena_alloc(a, i), i, 8);
-	}
-	kvt_refused(kv_arena_local_alloc(local, 0), EINVAL);
-	kvt_refused(kv_arena_local_alloc(local, most), ENOMEM);
-	kvt_eq(stats_of(a).total_allocations, 6000);
-	kvt_intact(&book);
-	kvt_balanced(a);
-	kvt_drop(&book);
-	kv_arena_destroy(a);
-}
-
-START_TEST(thread_may_hold_its_own_handle)
-{
-	use_local(create_safe());
-	use_local(kv_arena_create(0));
 }
 END_TEST
 
@@ -732,24 +388,5 @@ main(void)
 	tcase_add_test(g, new_array_is_aligned_and_checked);
 	tcase_add_test(g, calloc_zeroes_dirty_blocks);
 	tcase_add_test(g, calloc_checks_the_product);
-
-	g = kvt_group(s, "resizing");
-	tcase_add_test(g, latest_allocation_grows_and_shrinks_in_place);
-	tcase_add_test(g, other_allocations_move_when_they_grow);
-	tcase_add_test(g, other_allocations_shrink_where_they_are);
-	tcase_add_test(g, growth_across_blocks_keeps_the_contents);
-	tcase_add_test(g, null_is_allocated_anew);
-	tcase_add_test(g, new_size_zero_gives_the_latest_back);
-	tcase_add_test(g, failed_growth_leaves_the_allocation);
-	tcase_add_test(g, large_allocations_are_resized_too);
-	tcase_add_test(g, packed_neighbours_are_not_grown_over);
-
-	g = kvt_group(s, "room, ownership, handles");
-	tcase_add_test(g, reserved_bytes_cannot_fail);
-	tcase_add_test(g, prefaulted_bytes_take_no_page_fault);
-	tcase_add_test(g, reserve_that_cannot_be_met_fails);
-	tcase_add_test(g, arena_owns_its_blocks_and_nothing_else);
-	tcase_add_test(g, every_piece_is_owned_wherever_it_lies);
-	tcase_add_test(g, thread_may_hold_its_own_handle);
-	return kvt_run(s, 560000);
+	return kvt_run(s, 550000);
 }

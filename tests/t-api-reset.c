@@ -8,23 +8,6 @@
 
 #include <string.h>
 
-static kv_arena_stats_t
-stats_of(const kv_arena_t *a)
-{
-	kv_arena_stats_t s;
-
-	kvt_eq(kv_arena_get_stats(a, &s), 0);
-	return s;
-}
-
-/* Allocate n pieces of mixed sizes into a book. */
-static void
-load(kv_arena_t *a, struct kvt_book *b, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		kvt_enter(b, kv_arena_alloc(a, i % 1000 + 1), i % 1000 + 1, 8);
-}
-
 /* After a reset: nothing is live, all is accounted for, and it works as new. */
 static void
 check_empty(kv_arena_t *a)
@@ -32,10 +15,10 @@ check_empty(kv_arena_t *a)
 	struct kvt_book book = { 0 };
 
 	kvt_eq(kv_arena_total_allocated(a), 0);
-	kvt_eq(stats_of(a).used_bytes, 0);
-	kvt_eq(stats_of(a).abandoned_bytes, 0);
+	kvt_eq(kvt_stats(a).used_bytes, 0);
+	kvt_eq(kvt_stats(a).abandoned_bytes, 0);
 	kvt_balanced(a);
-	load(a, &book, 500);
+	kvt_load(a, &book, 500);
 	kvt_intact(&book);
 	kvt_balanced(a);
 	kvt_drop(&book);
@@ -78,7 +61,7 @@ START_TEST(reset_of_one_block_keeps_it)
 
 	kv_arena_reset(a);
 	kvt_true(kv_arena_alloc(a, 100) == first);
-	kvt_eq(stats_of(a).block_allocations, 1);
+	kvt_eq(kvt_stats(a).block_allocations, 1);
 	kv_arena_reset(a);
 	check_empty(a);
 	kv_arena_destroy(a);
@@ -96,14 +79,14 @@ START_TEST(reset_of_many_blocks_keeps_them_warm)
 	config.block_source = kvt_hooks(&source);
 	config.max_cached_blocks = 1000;
 	a = kv_arena_create_ex(&config);
-	load(a, &book, 10000);
+	kvt_load(a, &book, 10000);
 	takes = source.takes;
 	kvt_cmp(takes, >, 3);
 	for (int round = 0; round < 10; round++) {
 		kvt_intact(&book);
 		kvt_drop(&book);
 		kv_arena_reset(a);
-		load(a, &book, 10000);
+		kvt_load(a, &book, 10000);
 		kvt_balanced(a);
 	}
 	kvt_eq(source.takes, takes);
@@ -131,10 +114,10 @@ START_TEST(reset_keeps_at_most_max_cached_blocks)
 		config.block_size = 4096;
 		config.max_block_size = 4096;
 		a = kv_arena_create_ex(&config);
-		load(a, &book, 300);
-		kvt_cmp(stats_of(a).blocks, >, 10);
+		kvt_load(a, &book, 300);
+		kvt_cmp(kvt_stats(a).blocks, >, 10);
 		kv_arena_reset(a);
-		kvt_eq(stats_of(a).blocks, most[i]);
+		kvt_eq(kvt_stats(a).blocks, most[i]);
 		check_empty(a);
 		kvt_drop(&book);
 		kv_arena_destroy(a);
@@ -168,9 +151,9 @@ START_TEST(thousand_resets_of_large_objects_do_not_grow)
 		kvt_true(kvt_alloc(a, 100) != NULL);
 		kv_arena_reset(a);
 		if (i == 10)
-			peak = stats_of(a).peak_memory_usage;
+			peak = kvt_stats(a).peak_memory_usage;
 	}
-	kvt_eq(stats_of(a).peak_memory_usage, peak);
+	kvt_eq(kvt_stats(a).peak_memory_usage, peak);
 	kv_arena_destroy(a);
 }
 END_TEST
@@ -184,7 +167,7 @@ START_TEST(reset_in_a_callers_buffer)
 	struct kvt_book book = { 0 };
 	void *first = kv_arena_alloc(a, 8);
 
-	load(a, &book, 1000);
+	kvt_load(a, &book, 1000);
 	kvt_cmp(source.takes, >, 0);
 	kvt_intact(&book);
 	kv_arena_reset(a);
@@ -205,7 +188,7 @@ START_TEST(reset_after_failed_growth)
 	struct kvt_book book = { 0 };
 	kv_arena_t *a = kv_arena_create_ex(&config);
 
-	load(a, &book, 1000);
+	kvt_load(a, &book, 1000);
 	source.budget = source.held;
 	kvt_refused(kvt_alloc(a, 1 << 20), ENOMEM);
 	kvt_intact(&book);
@@ -239,7 +222,7 @@ START_TEST(reset_with_children_ends_them)
 		kv_arena_reset(a);
 		kvt_eq(ended, 2 * (round + 1));
 		kvt_eq(source.held, 0);
-		kvt_eq(stats_of(a).children_memory_usage, 0);
+		kvt_eq(kvt_stats(a).children_memory_usage, 0);
 	}
 	check_empty(a);
 	kv_arena_destroy(a);
@@ -279,7 +262,7 @@ START_TEST(reset_of_a_shared_arena)
 	config.thread_mode = KV_ARENA_THREAD_SAFE;
 	a = kv_arena_create_ex(&config);
 	for (int round = 0; round < 10; round++) {
-		load(a, &book, 2000);
+		kvt_load(a, &book, 2000);
 		kvt_intact(&book);
 		kvt_drop(&book);
 		kv_arena_reset(a);
@@ -300,7 +283,7 @@ START_TEST(reset_at_every_debug_level)
 
 		config.debug = (kv_arena_debug_t)level;
 		a = kv_arena_create_ex(&config);
-		load(a, &book, 1000);
+		kvt_load(a, &book, 1000);
 		kvt_intact(&book);
 		kv_arena_reset(a);
 		check_empty(a);
@@ -323,8 +306,8 @@ START_TEST(million_resets_are_no_trouble)
 			held = kv_arena_memory_usage(a);
 	}
 	kvt_eq(kv_arena_memory_usage(a), held);
-	kvt_eq(stats_of(a).resets, n);
-	kvt_eq(stats_of(a).total_allocations, n);
+	kvt_eq(kvt_stats(a).resets, n);
+	kvt_eq(kvt_stats(a).total_allocations, n);
 	kv_arena_destroy(a);
 }
 END_TEST
@@ -337,7 +320,7 @@ START_TEST(compact_gives_back_nothing_that_lives)
 	struct kvt_book book = { 0 };
 	size_t given, usage, used;
 
-	load(a, &book, 20000);
+	kvt_load(a, &book, 20000);
 	used = kv_arena_total_allocated(a);
 	usage = kv_arena_memory_usage(a);
 	given = kv_arena_compact(a);
@@ -346,7 +329,7 @@ START_TEST(compact_gives_back_nothing_that_lives)
 	kvt_cmp(kv_arena_memory_usage(a), >=, used);
 	kvt_intact(&book);
 	kvt_balanced(a);
-	load(a, &book, 1000);
+	kvt_load(a, &book, 1000);
 	kvt_intact(&book);
 	kvt_balanced(a);
 	kvt_drop(&book);
@@ -365,7 +348,7 @@ START_TEST(compact_after_reset_gives_the_blocks_back)
 	config.enable_block_cache = true;
 	config.max_cached_blocks = 1000;
 	a = kv_arena_create_ex(&config);
-	load(a, &book, 20000);
+	kvt_load(a, &book, 20000);
 	kvt_intact(&book);
 	kvt_drop(&book);
 	kv_arena_reset(a);
@@ -374,7 +357,7 @@ START_TEST(compact_after_reset_gives_the_blocks_back)
 	given = kv_arena_compact(a);
 	kvt_cmp(given, >, 9 << 20);
 	kvt_eq(kv_arena_memory_usage(a), usage - given);
-	kvt_eq(stats_of(a).blocks, 0);
+	kvt_eq(kvt_stats(a).blocks, 0);
 	kvt_eq(source.held, 0);
 	check_empty(a);
 	kv_arena_destroy(a);
@@ -396,7 +379,7 @@ START_TEST(compact_twice_gives_nothing_more)
 	kv_arena_t *a = kv_arena_create(0);
 	struct kvt_book book = { 0 };
 
-	load(a, &book, 2000);
+	kvt_load(a, &book, 2000);
 	kv_arena_compact(a);
 	kvt_eq(kv_arena_compact(a), 0);
 	kvt_intact(&book);
@@ -414,7 +397,7 @@ START_TEST(compact_is_the_owner_of_no_one_elses_memory)
 	config.thread_mode = KV_ARENA_THREAD_SAFE;
 	a = kv_arena_create_ex(&config);
 	for (int i = 0; i < 50; i++) {
-		load(a, &book, 100);
+		kvt_load(a, &book, 100);
 		kv_arena_compact(a);
 		kvt_balanced(a);
 	}
@@ -436,8 +419,8 @@ START_TEST(loop_of_create_allocate_destroy_stays_warm)
 		for (size_t bytes = 0; bytes < 1 << 20; bytes += 256)
 			if (kv_arena_alloc(a, 256) == NULL)
 				ck_abort_msg("no memory");
-		fresh += stats_of(a).block_allocations;
-		warm += stats_of(a).block_reuses;
+		fresh += kvt_stats(a).block_allocations;
+		warm += kvt_stats(a).block_reuses;
 		kv_arena_destroy(a);
 	}
 	printf("blocks: %" PRIu64 " fresh, %" PRIu64 " warm\n", fresh, warm);
@@ -497,10 +480,10 @@ START_TEST(loop_of_resets_takes_no_fresh_block)
 			if (kv_arena_alloc(a, 256) == NULL)
 				ck_abort_msg("no memory");
 		if (i == 10)
-			fresh = stats_of(a).block_allocations;
+			fresh = kvt_stats(a).block_allocations;
 		kv_arena_reset(a);
 	}
-	kvt_eq(stats_of(a).block_allocations, fresh);
+	kvt_eq(kvt_stats(a).block_allocations, fresh);
 	kv_arena_destroy(a);
 }
 END_TEST
@@ -520,7 +503,7 @@ START_TEST(destroy_gives_everything_back)
 			config.enable_block_cache = cached;
 			config.thread_mode = (kv_arena_thread_mode_t)mode;
 			a = kv_arena_create_ex(&config);
-			load(a, &book, 3000);
+			kvt_load(a, &book, 3000);
 			kvt_enter(&book, kvt_alloc(a, 5 << 20), 5 << 20, 8);
 			kvt_intact(&book);
 			kvt_drop(&book);

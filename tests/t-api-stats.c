@@ -7,15 +7,6 @@
 
 #include <string.h>
 
-static kv_arena_stats_t
-stats_of(const kv_arena_t *a)
-{
-	kv_arena_stats_t s;
-
-	kvt_eq(kv_arena_get_stats(a, &s), 0);
-	return s;
-}
-
 static kv_arena_t *
 create_mode(int safe, bool detailed)
 {
@@ -67,9 +58,9 @@ START_TEST(totals_are_exact_in_both_modes)
 
 			kvt_true(kv_arena_alloc(a, size) != NULL);
 			asked += size;
-			kvt_eq(stats_of(a).total_allocations, i);
-			kvt_eq(stats_of(a).total_bytes_allocated, asked);
-			kvt_eq(stats_of(a).used_bytes, asked);
+			kvt_eq(kvt_stats(a).total_allocations, i);
+			kvt_eq(kvt_stats(a).total_bytes_allocated, asked);
+			kvt_eq(kvt_stats(a).used_bytes, asked);
 			kvt_balanced(a);
 		}
 		kv_arena_destroy(a);
@@ -92,10 +83,10 @@ START_TEST(every_way_to_allocate_is_counted)
 	kvt_true(kv_arena_printf(a, "%d", 1234567) != NULL);
 	kvt_true(kv_arena_new(a, char) != NULL);
 	kvt_true(kv_arena_new_array(a, char, 9) != NULL);
-	kvt_eq(stats_of(a).total_allocations, 10);
-	kvt_eq(stats_of(a).total_bytes_allocated,
+	kvt_eq(kvt_stats(a).total_allocations, 10);
+	kvt_eq(kvt_stats(a).total_bytes_allocated,
 		10 + 20 + 30 + 40 + 5 + 6 + 7 + 8 + 1 + 9);
-	kvt_eq(stats_of(a).used_bytes, stats_of(a).total_bytes_allocated);
+	kvt_eq(kvt_stats(a).used_bytes, kvt_stats(a).total_bytes_allocated);
 	kvt_balanced(a);
 	kv_arena_destroy(a);
 }
@@ -109,14 +100,14 @@ START_TEST(without_details_the_bytes_handed_out_are_told)
 		for (size_t i = 1; i <= 1000; i++) {
 			kvt_true(kv_arena_alloc(a, 13) != NULL);
 			if (!kvt_is_watched())
-				kvt_eq(stats_of(a).total_bytes_allocated, i * 16);
-			kvt_eq(stats_of(a).total_bytes_allocated,
+				kvt_eq(kvt_stats(a).total_bytes_allocated, i * 16);
+			kvt_eq(kvt_stats(a).total_bytes_allocated,
 				kv_arena_total_allocated(a));
 			kvt_balanced(a);
 		}
-		kvt_eq(stats_of(a).total_allocations, 0);
+		kvt_eq(kvt_stats(a).total_allocations, 0);
 		for (int i = 0; i < 16; i++)
-			kvt_eq(stats_of(a).size_distribution[i], 0);
+			kvt_eq(kvt_stats(a).size_distribution[i], 0);
 		kv_arena_reset(a);
 		kvt_true(kv_arena_alloc(a, 8) != NULL);
 		kvt_balanced(a);
@@ -137,7 +128,7 @@ START_TEST(buckets_hold_sizes_up_to_a_power_of_two)
 			kvt_true(kvt_alloc(a, top) != NULL);
 			kvt_true(kvt_alloc(a, low) != NULL);
 			kvt_true(kv_arena_alloc_aligned(a, top, 1) != NULL);
-			s = stats_of(a);
+			s = kvt_stats(a);
 			for (size_t k = 0; k < 16; k++)
 				kvt_eq(s.size_distribution[k],
 					k == bucket ? 3 : 0);
@@ -156,7 +147,7 @@ START_TEST(buckets_add_up_to_all_allocations)
 
 		for (size_t i = 0; i < 30000; i++)
 			kvt_true(kvt_alloc(a, i * i % 70000 + 1) != NULL);
-		s = stats_of(a);
+		s = kvt_stats(a);
 		for (int k = 0; k < 16; k++)
 			sum += s.size_distribution[k];
 		kvt_eq(sum, 30000);
@@ -178,7 +169,7 @@ START_TEST(alignment_requests_count_alloc_aligned_only)
 	for (int i = 0; i < 100; i++)
 		kvt_true(kv_arena_alloc(a, 8) != NULL);
 	kvt_refused(kv_arena_alloc_aligned(a, 8, 3), EINVAL);
-	s = stats_of(a);
+	s = kvt_stats(a);
 	for (uint64_t i = 0; i < 7; i++)
 		kvt_eq(s.alignment_requests[i], i + 1);
 	kvt_eq(s.alignment_requests[7], 8 + 9 + 10 + 11 + 12);
@@ -195,9 +186,9 @@ START_TEST(failures_are_counted_and_are_no_allocations)
 		kvt_refused(kvt_alloc(a, SIZE_MAX), ENOMEM);
 		kvt_refused(kv_arena_alloc_aligned(a, 8, 5), EINVAL);
 		kvt_refused(kv_arena_calloc(a, SIZE_MAX, SIZE_MAX), EOVERFLOW);
-		kvt_eq(stats_of(a).failed_allocations, 4);
-		kvt_eq(stats_of(a).total_allocations, 0);
-		kvt_eq(stats_of(a).total_bytes_allocated, 0);
+		kvt_eq(kvt_stats(a).failed_allocations, 4);
+		kvt_eq(kvt_stats(a).total_allocations, 0);
+		kvt_eq(kvt_stats(a).total_bytes_allocated, 0);
 		kv_arena_destroy(a);
 	}
 }
@@ -211,11 +202,11 @@ START_TEST(figures_fall_with_reset_and_totals_do_not)
 	for (int round = 1; round <= 10; round++) {
 		for (int i = 0; i < 1000; i++)
 			kvt_true(kv_arena_alloc(a, 100) != NULL);
-		s = stats_of(a);
+		s = kvt_stats(a);
 		kvt_eq(s.used_bytes, 100000);
 		kvt_eq(s.total_bytes_allocated, 100000 * (uint64_t)round);
 		kv_arena_reset(a);
-		s = stats_of(a);
+		s = kvt_stats(a);
 		kvt_eq(s.used_bytes, 0);
 		kvt_eq(s.padding_bytes, 0);
 		kvt_eq(s.total_allocations, 1000 * (uint64_t)round);
@@ -235,11 +226,11 @@ START_TEST(padding_is_what_rounding_and_alignment_cost)
 		return;
 	a = kv_arena_create(0);
 	p = kv_arena_alloc(a, 13);
-	kvt_eq(stats_of(a).padding_bytes, 3);
+	kvt_eq(kvt_stats(a).padding_bytes, 3);
 	q = kv_arena_alloc_aligned(a, 64, 64);
-	kvt_eq(stats_of(a).padding_bytes, (uint64_t)(q - p) - 13);
-	kvt_eq(stats_of(a).total_bytes_wasted,
-		stats_of(a).padding_bytes + stats_of(a).tail_bytes);
+	kvt_eq(kvt_stats(a).padding_bytes, (uint64_t)(q - p) - 13);
+	kvt_eq(kvt_stats(a).total_bytes_wasted,
+		kvt_stats(a).padding_bytes + kvt_stats(a).tail_bytes);
 	kvt_eq(kv_arena_total_allocated(a), (uint64_t)(q - p) + 64);
 	kvt_balanced(a);
 	kv_arena_destroy(a);
@@ -263,8 +254,8 @@ START_TEST(memory_usage_counts_what_the_source_gave)
 		}
 		kvt_cmp(kv_arena_memory_usage(a), <=,
 			source.held + empty + 64 * 1024);
-		kvt_eq(stats_of(a).blocks, source.takes - source.gives);
-		kvt_eq(stats_of(a).block_allocations, source.takes);
+		kvt_eq(kvt_stats(a).blocks, source.takes - source.gives);
+		kvt_eq(kvt_stats(a).block_allocations, source.takes);
 		kv_arena_destroy(a);
 		kvt_eq(source.held, 0);
 	}
@@ -279,10 +270,10 @@ START_TEST(blocks_returned_are_counted)
 
 	for (int i = 0; i < 1000; i++)
 		kvt_true(kv_arena_alloc(a, 3000) != NULL);
-	kvt_eq(stats_of(a).blocks_returned, 0);
+	kvt_eq(kvt_stats(a).blocks_returned, 0);
 	kv_arena_reset(a);
-	kvt_eq(stats_of(a).blocks_returned, source.gives);
-	kvt_eq(stats_of(a).blocks, 0);
+	kvt_eq(kvt_stats(a).blocks_returned, source.gives);
+	kvt_eq(kvt_stats(a).blocks, 0);
 	kv_arena_destroy(a);
 }
 END_TEST
@@ -295,12 +286,12 @@ START_TEST(reset_stats_sets_the_peak_to_the_present)
 	kv_arena_reset(a);
 	kv_arena_compact(a);
 	kvt_true(kv_arena_alloc(a, 8) != NULL);
-	kvt_cmp(stats_of(a).peak_memory_usage, >=, 8 << 20);
+	kvt_cmp(kvt_stats(a).peak_memory_usage, >=, 8 << 20);
 	kv_arena_reset_stats(a);
-	kvt_eq(stats_of(a).peak_memory_usage, kv_arena_memory_usage(a));
-	kvt_eq(stats_of(a).block_allocations, 0);
-	kvt_eq(stats_of(a).block_reuses, 0);
-	kvt_eq(stats_of(a).used_bytes, 8);
+	kvt_eq(kvt_stats(a).peak_memory_usage, kv_arena_memory_usage(a));
+	kvt_eq(kvt_stats(a).block_allocations, 0);
+	kvt_eq(kvt_stats(a).block_reuses, 0);
+	kvt_eq(kvt_stats(a).used_bytes, 8);
 	kvt_balanced(a);
 	kv_arena_destroy(a);
 }
@@ -316,7 +307,7 @@ START_TEST(reset_stats_clears_every_count)
 			kvt_true(kv_arena_alloc_aligned(a, i + 1,
 				(size_t)1 << i % 8) != NULL);
 		kv_arena_reset_stats(a);
-		s = stats_of(a);
+		s = kvt_stats(a);
 		kvt_eq(s.total_allocations, 0);
 		kvt_eq(s.total_bytes_allocated, 0);
 		for (int i = 0; i < 16; i++)
@@ -326,7 +317,7 @@ START_TEST(reset_stats_clears_every_count)
 		kvt_eq(s.used_bytes, 500500);
 		kvt_balanced(a);
 		kvt_true(kv_arena_alloc(a, 24) != NULL);
-		s = stats_of(a);
+		s = kvt_stats(a);
 		kvt_eq(s.total_allocations, 1);
 		kvt_eq(s.total_bytes_allocated, 24);
 		kvt_eq(s.size_distribution[5], 1);
@@ -342,7 +333,7 @@ START_TEST(large_allocations_are_counted)
 	kvt_true(kvt_alloc(a, 8 << 20) != NULL);
 	kvt_true(kvt_alloc(a, 5 << 20) != NULL);
 	kvt_true(kvt_alloc(a, 100) != NULL);
-	kvt_eq(stats_of(a).large_allocations, 2);
+	kvt_eq(kvt_stats(a).large_allocations, 2);
 	kvt_balanced(a);
 	kv_arena_destroy(a);
 }
@@ -356,14 +347,14 @@ START_TEST(resizing_is_accounted_for)
 	q = kv_arena_alloc(a, 50);
 	p = kv_arena_realloc(a, p, 100, 200);
 	kvt_true(p != NULL);
-	kvt_eq(stats_of(a).used_bytes, 250);
-	kvt_cmp(stats_of(a).abandoned_bytes, >=, 100);
+	kvt_eq(kvt_stats(a).used_bytes, 250);
+	kvt_cmp(kvt_stats(a).abandoned_bytes, >=, 100);
 	kvt_balanced(a);
 	kvt_true(kv_arena_realloc(a, q, 50, 20) == q);
-	kvt_eq(stats_of(a).used_bytes, 220);
+	kvt_eq(kvt_stats(a).used_bytes, 220);
 	kvt_balanced(a);
 	kvt_true(kv_arena_realloc(a, p, 200, 0) == NULL);
-	kvt_eq(stats_of(a).used_bytes, 20);
+	kvt_eq(kvt_stats(a).used_bytes, 20);
 	kvt_balanced(a);
 	kv_arena_destroy(a);
 }

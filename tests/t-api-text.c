@@ -15,15 +15,6 @@
 #include <unistd.h>
 #endif
 
-static kv_arena_stats_t
-stats_of(const kv_arena_t *a)
-{
-	kv_arena_stats_t s;
-
-	kvt_eq(kv_arena_get_stats(a, &s), 0);
-	return s;
-}
-
 static void
 kvt_str(const char *have, const char *want)
 {
@@ -240,8 +231,8 @@ START_TEST(text_is_only_as_large_as_it_is)
 	kv_arena_t *a = kv_arena_create(0);
 
 	kvt_str(kv_arena_printf(a, "%d-%d", 12, 34), "12-34");
-	kvt_eq(stats_of(a).used_bytes, 6);
-	kvt_eq(stats_of(a).total_allocations, 1);
+	kvt_eq(kvt_stats(a).used_bytes, 6);
+	kvt_eq(kvt_stats(a).total_allocations, 1);
 	kv_arena_destroy(a);
 }
 END_TEST
