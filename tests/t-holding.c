@@ -1,0 +1,226 @@
+/* t-holding.c -- lib/holding.c: blocks fetched, kept and given back
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "front.h"
+#include "holding.h"
+#include "kvinside.h"
+#include "kvsource.h"
+#include "watch.h"
+
+#include <string.h>
+
+/* ---- Blocks ---------------------------------------------------------------- */
+
+START_TEST(blocks_double_up_to_the_largest)
+{
+	kv_arena_config_t config = kvi_config(KV_ARENA_THREAD_UNSAFE);
+	size_t last = 0, largest = 0, seen = 0;
+	kv_arena_t *a;
+
+	config.block_size = 8 * KIB;
+	config.max_block_size = 128 * KIB;
+	a = kvi_create(&config);
+	while (seen < 8) {
+		const struct kva_block *b = kva_arena_of(a)->blocks;
+
+		kvt_true(kvt_alloc(a, 500) != NULL);
+		if (kva_arena_of(a)->blocks == b)
+			continue;
+		b = kva_arena_of(a)->blocks;
+		kvt_true(last == 0 || b->capacity == 2 * last ||
+			b->capacity == 128 * KIB);
+		last = b->capacity;
+		largest = last > largest ? last : largest;
+		seen++;
+	}
+	kvt_eq(largest, 128 * KIB);
+	kvi_destroy(a);
+}
+END_TEST
+
+START_TEST(large_requests_get_a_block_of_their_own)
+{
+	kv_arena_config_t config = kvi_config((kv_arena_thread_mode_t)_i);
+	kv_arena_t *a = kvi_create(&config);
+	char *p, *before;
+
+	before = kvt_alloc(a, 100);
+	for (size_t size = MIB; size < 8 * MIB; size += 300001) {
+		p = kv_arena_alloc_aligned(a, size, 1 << size % 13);
+		kvt_true(p != NULL);
+		memset(p, 1, size);
+		kvi_check(a);
+	}
+	kvt_cmp(kvi_stats(a).large_allocations, >=, 20);
+	p = kvt_alloc(a, 100);
+	kvt_true(p == before + 104 || kva_watch_on());
+	kvi_destroy(a);
+}
+END_TEST
+
+START_TEST(a_fetched_block_that_is_not_needed_goes_back)
+{
+	kv_arena_config_t config = kvi_config(KV_ARENA_THREAD_UNSAFE);
+	kv_arena_t *a = kvi_create(&config);
+	struct kva_arena *core = kva_arena_of(a);
+	size_t charged = core->charged;
+	struct kva_block *b = kva_arena_fetch(core, 1000, 8, false);
+
+	kvt_true(b != NULL);
+	kvt_cmp(core->charged, >, charged);
+	kva_arena_unfetch(core, b);
+	kvt_eq(core->charged, charged);
+	kvt_refused(kva_arena_fetch(core, SIZE_MAX, 8, false), ENOMEM);
+	kvt_refused(kva_arena_fetch(core, 8, SIZE_MAX / 2 + 1, true), ENOMEM);
+	kvt_true(!kva_arena_make_room(core, &core->front, SIZE_MAX, 8));
+	kvt_true(kva_arena_wants_own(core, &core->front, SIZE_MAX, 8));
+	kvi_destroy(a);
+}
+END_TEST
+
+START_TEST(under_a_tight_limit_a_source_is_asked_for_just_enough)
+{
+	struct kvt_source source = KVT_SOURCE;
+	kv_arena_config_t config = kvt_sourced(&source);
+	kv_arena_t *a;
+
+	config.memory_limit = 20000;
+	a = kvi_create(&config);
+	kvt_true(kvt_alloc(a, 10000) != NULL);
+	kvt_cmp(source.last_size, <, 10100);
+	kvi_check(a);
+	kvt_refused(kvt_alloc(a, 10000), ENOMEM);
+	kvi_destroy(a);
+	kvt_eq(source.held, 0);
+	kvt_eq(source.faults, 0);
+}
+END_TEST
+
+START_TEST(owned_is_what_lies_in_a_block)
+{
+	kv_arena_config_t config = kvi_config(KV_ARENA_THREAD_UNSAFE);
+	kv_arena_t *a = kvi_create(&config);
+	char *p = kvt_alloc(a, 100), *q = kvt_alloc(a, 3 * MIB);
+
+	kvt_true(kv_arena_owns(a, p) && kv_arena_owns(a, p + 99));
+	kvt_true(kv_arena_owns(a, q + 3 * MIB - 1));
+	kvt_true(!kv_arena_owns(a, q + 3 * MIB + KVA_WATCH_GAP));
+	kvt_true(!kv_arena_owns(a, &a) && !kv_arena_owns(a, (void *)UINTPTR_MAX));
+	kv_arena_reset(a);
+	kvt_true(!kv_arena_owns(a, q));
+	kvi_destroy(a);
+}
+END_TEST
+
+/* ---- Spares ---------------------------------------------------------------- */
+
+START_TEST(reset_keeps_so_many_blocks_the_largest_first)
+{
+	kv_arena_config_t config = kvi_config(KV_ARENA_THREAD_SAFE);
+	kv_arena_t *a;
+
+	config.max_cached_blocks = 3;
+	config.block_size = 4 * KIB;
+	a = kvi_create(&config);
+	for (int round = 0; round < 4; round++) {
+		kvi_load(a, MIB);
+		kv_arena_reset(a);
+		kvi_check(a);
+		kvt_cmp(kvi_stats(a).blocks, <=, 3);
+		kvt_cmp(kvi_stats(a).blocks, >, 0);
+	}
+	kvi_destroy(a);
+}
+END_TEST
+
+START_TEST(spares_serve_before_the_cache_is_asked)
+{
+	kv_arena_config_t config = kvi_config((kv_arena_thread_mode_t)_i);
+	kv_arena_t *a = kvi_create(&config);
+	kv_arena_cache_stats_t before, after;
+
+	kvi_load(a, 4 * MIB);
+	kv_arena_reset(a);
+	kv_arena_cache_get_stats(kvi_cache, &before);
+	for (int round = 0; round < 5; round++) {
+		kvi_load(a, 3 * MIB);
+		kv_arena_reset(a);
+	}
+	kv_arena_cache_get_stats(kvi_cache, &after);
+	kvt_eq(after.takes, before.takes);
+	kvi_destroy(a);
+}
+END_TEST
+
+START_TEST(spares_that_nobody_needs_are_given_up_one_a_round)
+{
+	kv_arena_config_t config = kvi_config((kv_arena_thread_mode_t)_i);
+	kv_arena_t *a = kvi_create(&config);
+	uint64_t held;
+
+	kvi_load(a, 8 * MIB);
+	kv_arena_reset(a);
+	held = kvi_stats(a).blocks;
+	kvt_cmp(held, >, 4);
+	for (int round = 0; round < 20; round++) {
+		kvi_load(a, 1000);
+		kv_arena_reset(a);
+		kvi_check(a);
+		kvt_cmp(kvi_stats(a).blocks + 1, >=, held);
+		held = kvi_stats(a).blocks;
+	}
+	kvt_cmp(held, <=, 2);
+	kvi_destroy(a);
+}
+END_TEST
+
+static int
+count_borrowed(const struct kva_block *list)
+{
+	int n = 0;
+
+	for (; list; list = list->next)
+		n += list->borrowed;
+	return n;
+}
+
+START_TEST(the_callers_buffer_is_never_given_up)
+{
+	static char buffer[16384] __attribute__((__aligned__(16)));
+	kv_arena_config_t config = kvi_config((kv_arena_thread_mode_t)_i);
+	kv_arena_t *a = kv_arena_create_in(buffer, sizeof buffer, &config);
+
+	kvt_true(a != NULL);
+	for (int round = 0; round < 6; round++) {
+		kvi_load(a, round % 2 ? 100000 : 100);
+		kv_arena_reset(a);
+		kvi_check(a);
+		kv_arena_compact(a);
+		kvi_check(a);
+	}
+	kvt_eq(count_borrowed(kva_arena_of(a)->blocks) +
+		count_borrowed(kva_arena_of(a)->spares), 1);
+	kvi_destroy(a);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("holding");
+	TCase *g = kvi_group(s, "blocks");
+
+	tcase_add_test(g, blocks_double_up_to_the_largest);
+	tcase_add_loop_test(g, large_requests_get_a_block_of_their_own, 0, 2);
+	tcase_add_test(g, a_fetched_block_that_is_not_needed_goes_back);
+	tcase_add_test(g, under_a_tight_limit_a_source_is_asked_for_just_enough);
+	tcase_add_test(g, owned_is_what_lies_in_a_block);
+
+	g = kvi_group(s, "spares");
+	tcase_add_test(g, reset_keeps_so_many_blocks_the_largest_first);
+	tcase_add_loop_test(g, spares_serve_before_the_cache_is_asked, 0, 2);
+	tcase_add_loop_test(g, spares_that_nobody_needs_are_given_up_one_a_round, 0, 2);
+	tcase_add_loop_test(g, the_callers_buffer_is_never_given_up, 0, 2);
+	return kvt_run(s, 1000);
+}
