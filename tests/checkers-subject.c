@@ -1,8 +1,8 @@
-/* watch-subject.c -- one fault, for a memory checker to find; see t-watch.sh
+/* checkers-subject.c -- one fault, for a memory checker to find; see t-checkers.sh
  *
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * usage: watch-subject FAULT; "none" is the control.
+ * usage: checkers-subject FAULT; "none" is the control.
  */
 #include <kv_arena_adapters.h>
 #include <stdio.h>

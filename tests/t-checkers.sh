@@ -1,5 +1,5 @@
 #!/bin/sh
-# t-watch.sh -- memory checkers see into arenas
+# t-checkers.sh -- memory checkers see into arenas
 #
 # A program with one fault is run under each checker that is here: the fault is
 # reported, and the program without one passes. An ordinary library serves
@@ -9,7 +9,7 @@
 CC=${CC:-cc}
 top_srcdir=${top_srcdir:-..}
 [ -z "$EMULATOR" ] || { echo "skip: no checker under $EMULATOR"; exit 77; }
-tmp=$(mktemp -d ./t-watch.XXXXXX) || exit 99
+tmp=$(mktemp -d ./t-checkers.XXXXXX) || exit 99
 trap 'rm -rf "$tmp"' EXIT
 VALGRIND=${VALGRIND:-valgrind}
 checks=0
@@ -23,7 +23,7 @@ build()
 	shift 2
 	command -v "$compiler" >/dev/null &&
 	$compiler "$@" -g -O1 -I"$top_srcdir/include" $CPPFLAGS -c \
-		-o "$tmp/$name.o" "$top_srcdir/tests/watch-subject.c" 2>"$tmp/why" &&
+		-o "$tmp/$name.o" "$top_srcdir/tests/checkers-subject.c" 2>"$tmp/why" &&
 	${LIBTOOL:-../libtool} --quiet --tag=CC --mode=link $compiler "$@" $LDFLAGS \
 		-no-install -o "$tmp/$name" "$tmp/$name.o" ../lib/libkvarena.la \
 		2>"$tmp/why"
@@ -98,6 +98,6 @@ else
 	echo "skip: no valgrind"
 fi
 
-echo "watch: Checks: $checks, Failures: $failed, Errors: 0"
+echo "checkers: Checks: $checks, Failures: $failed, Errors: 0"
 [ $checks != 0 ] || exit 77
 [ $failed = 0 ]
