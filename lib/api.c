@@ -41,12 +41,16 @@ kv_arena_mark_t
 kv_arena_mark(kv_arena_t *arena)
 {
 	struct kva_arena *a = kva_arena_of(arena);
+	kv_arena_mark_t mark = { 0, NULL };
 
 	if (!a || a->team) {
 		errno = EINVAL;
-		return (kv_arena_mark_t){ 0, NULL };
+		return mark;
 	}
-	return kva_scope_mark(a);
+	do
+		mark = kva_scope_mark(a);
+	while (mark.serial == 0 && kva_oom_retry(a, sizeof(struct kva_mark)));
+	return mark;
 }
 
 int
