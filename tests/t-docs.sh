@@ -3,7 +3,8 @@
 #
 # Every test that doc/features.md names as a proof exists; every public function
 # is used in a numbered example and has a manual page; pages have their sections
-# and nothing that mandoc complains of; no link between documents is dead.
+# and nothing that mandoc complains of; HACKING.md shows every file of the library
+# in its layer; no link between documents is dead.
 top=${top_srcdir:-..}
 checks=0
 failed=0
@@ -44,6 +45,23 @@ for function in $functions; do
 		fail "no example uses $function"
 done
 [ "$(echo "$functions" | wc -w)" -gt 40 ] || fail "functions were not found"
+
+# ---- the layer picture of HACKING.md ----
+for file in "$top"/lib/*.[ch]; do
+	checks=$((checks + 1))
+	name=$(basename "$file" | sed 's/\.[ch]$//')
+	layer=$(sed -n '1s/.* \[\([0-9]\)\].*/\1/p' "$file")
+	awk -v name="$name" -v layer="$layer" '
+	/^## / { inside = $2 == "Layers" }
+	inside && /^    [0-9 ]  / {
+		if ($1 ~ /^[0-9]$/)
+			at = $1
+		for (i = 1; i <= NF; i++)
+			found += at == layer && $i == name
+	}
+	END { exit !found }' "$top/HACKING.md" ||
+		fail "HACKING.md does not show $name in layer $layer"
+done
 
 # ---- manual pages ----
 pages="$top/doc/man"
