@@ -290,6 +290,29 @@ START_TEST(absorb_respects_the_limit)
 }
 END_TEST
 
+START_TEST(refused_absorb_leaves_the_limits_as_they_were)
+{
+	kv_arena_config_t config = KV_ARENA_DEFAULT_CONFIG;
+	kv_arena_t *into, *root, *from;
+
+	config.memory_limit = MIB;
+	into = kv_arena_create_ex(&config);
+	config.memory_limit = 4 * MIB;
+	root = kv_arena_create_ex(&config);
+	from = kv_arena_create_child(root, NULL);
+	kvt_true(kvt_alloc(from, 3 * MIB) != NULL);
+	for (int i = 0; i < 10; i++)
+		kvt_fails(kv_arena_absorb(into, from), -1, ENOMEM);
+	kvt_refused(kvt_alloc(root, 2 * MIB), ENOMEM);
+	kvt_refused(kvt_alloc(from, 2 * MIB), ENOMEM);
+	kvt_true(kvt_alloc(into, MIB / 2) != NULL);
+	kv_arena_destroy(from);
+	kvt_true(kvt_alloc(root, 3 * MIB) != NULL);
+	kv_arena_destroy(root);
+	kv_arena_destroy(into);
+}
+END_TEST
+
 START_TEST(child_may_be_absorbed_by_its_parent)
 {
 	kv_arena_config_t config = KV_ARENA_DEFAULT_CONFIG;
@@ -390,6 +413,7 @@ main(void)
 	tcase_add_test(g, absorb_of_an_empty_arena_is_nothing);
 	tcase_add_test(g, absorb_refuses_what_cannot_be_moved);
 	tcase_add_test(g, absorb_respects_the_limit);
+	tcase_add_test(g, refused_absorb_leaves_the_limits_as_they_were);
 	tcase_add_test(g, child_may_be_absorbed_by_its_parent);
 	tcase_add_test(g, absorbed_defers_run_once_each);
 	tcase_add_test(g, shared_arenas_absorb_each_other);

@@ -312,6 +312,57 @@ START_TEST(prometheus_report_is_prometheus)
 }
 END_TEST
 
+static const struct {
+	const char *name;
+	size_t at;			/* in kv_arena_stats_t */
+	const char *type;
+} figures[] = {
+#define GAUGE(f) { #f, offsetof(kv_arena_stats_t, f), "gauge" }
+#define COUNTER(f) { #f, offsetof(kv_arena_stats_t, f), "counter" }
+	GAUGE(used_bytes), GAUGE(padding_bytes), GAUGE(tail_bytes),
+	GAUGE(abandoned_bytes), GAUGE(free_bytes), GAUGE(header_bytes),
+	GAUGE(current_memory_usage), GAUGE(peak_memory_usage),
+	GAUGE(children_memory_usage), COUNTER(total_allocations),
+	COUNTER(total_bytes_allocated), GAUGE(total_bytes_wasted),
+	COUNTER(block_allocations), COUNTER(block_reuses),
+	COUNTER(blocks_returned), GAUGE(blocks), COUNTER(large_allocations),
+	COUNTER(failed_allocations), COUNTER(resets), GAUGE(shards),
+	COUNTER(shard_handovers), COUNTER(lock_waits), COUNTER(numa_fallbacks),
+};
+
+START_TEST(every_figure_is_told_as_it_is)
+{
+	kv_arena_t *a = create_loaded("reported");
+	kv_arena_stats_t s;
+
+	kv_arena_reset(a);
+	kvt_true(kvt_alloc(a, 300000) != NULL);
+	kvt_true(kvt_alloc(a, SIZE_MAX) == NULL);
+	s = kvt_stats(a);
+	for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
+		uint64_t value;
+		char line[200], *found;
+
+		memcpy(&value, (char *)&s + figures[i].at, sizeof value);
+		snprintf(line, sizeof line, "\"%s\": %" PRIu64 ",",
+			figures[i].name, value);
+		report(a, KV_ARENA_REPORT_JSON);
+		if (strstr(text, line) == NULL)
+			ck_abort_msg("the JSON lacks %s", line);
+		report(a, KV_ARENA_REPORT_PROMETHEUS);
+		snprintf(line, sizeof line, "# TYPE kvarena_%s%s %s\n",
+			figures[i].name, figures[i].type[0] == 'c' ? "_total" : "",
+			figures[i].type);
+		found = strstr(text, line);
+		if (found == NULL)
+			ck_abort_msg("there is no %s", line);
+		found = strstr(found, "} ");
+		kvt_eq(strtoull(found + 2, NULL, 10), value);
+	}
+	kv_arena_destroy(a);
+}
+END_TEST
+
 START_TEST(odd_names_do_no_harm)
 {
 	/* Also a name that is cut in the middle of a character. */
@@ -445,6 +496,7 @@ main(void)
 	tcase_add_test(g, json_report_is_json);
 	tcase_add_test(g, json_checker_knows_json);
 	tcase_add_test(g, prometheus_report_is_prometheus);
+	tcase_add_test(g, every_figure_is_told_as_it_is);
 	tcase_add_test(g, odd_names_do_no_harm);
 	tcase_add_test(g, null_reports_every_live_arena);
 	tcase_add_test(g, empty_and_shared_arenas_have_reports_too);

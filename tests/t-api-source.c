@@ -105,6 +105,24 @@ START_TEST(buffer_serves_threads_too)
 }
 END_TEST
 
+START_TEST(buffer_is_what_the_arena_holds)
+{
+	static _Alignas(64) char buffer[4096];
+	kv_arena_config_t config = KV_ARENA_DEFAULT_CONFIG;
+	kv_arena_t *a = kv_arena_create_in(buffer, sizeof buffer, &config);
+
+	kvt_cmp(kv_arena_memory_usage(a), <=, sizeof buffer);
+	kvt_cmp(kv_arena_memory_usage(a), >=, sizeof buffer - 64);
+	kv_arena_destroy(a);
+	/* A shared arena has its lock outside. */
+	config.thread_mode = KV_ARENA_THREAD_SAFE;
+	a = kv_arena_create_in(buffer, sizeof buffer, &config);
+	kvt_cmp(kv_arena_memory_usage(a), >, sizeof buffer);
+	kvt_cmp(kv_arena_memory_usage(a), <, sizeof buffer + 512);
+	kv_arena_destroy(a);
+}
+END_TEST
+
 START_TEST(buffer_does_not_excuse_a_bad_config)
 {
 	static _Alignas(64) char buffer[4096];
@@ -278,6 +296,7 @@ main(void)
 	tcase_add_test(g, buffer_may_begin_anywhere);
 	tcase_add_test(g, buffer_under_the_minimum_is_refused);
 	tcase_add_test(g, buffer_serves_threads_too);
+	tcase_add_test(g, buffer_is_what_the_arena_holds);
 	tcase_add_test(g, buffer_does_not_excuse_a_bad_config);
 
 	g = kvt_group(s, "hints and sources");
