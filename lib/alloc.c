@@ -292,6 +292,10 @@ make_fit(struct kva_arena *a, size_t n)
 	struct kva_shard *s;
 	struct kva_block *b;
 
+	if (a->team && !kva_thread_may_stay()) {	/* a guest cannot keep room */
+		errno = ENOTSUP;
+		return -1;
+	}
 	if (a->team) {
 		s = kva_shard_mine(a);
 		return s ? kva_shard_reserve(s, n) : -1;

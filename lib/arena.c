@@ -361,25 +361,45 @@ splice_blocks(struct kva_arena *into, struct kva_arena *from)
 	from->nblocks = 0;
 }
 
-/* The windows of from are shut; what they had left is lost to into as a tail. */
-int
-kva_arena_absorb(struct kva_arena *into, struct kva_arena *from)
+/* What the blocks of an arena are charged with. */
+static size_t
+cost_of_blocks(const struct kva_arena *a)
 {
-	size_t headers = from->nblocks * sizeof(struct kva_block), moved = headers;
+	size_t sum = a->nblocks * sizeof(struct kva_block);
+
+	for (const struct kva_block *b = a->blocks; b; b = b->next)
+		sum += b->size;
+	return sum;
+}
+
+int
+kva_arena_admit(struct kva_arena *into, struct kva_arena *from)
+{
+	size_t bytes;
 
 	if (!from->blocks)
 		return 0;
 	if (kva_arena_prepare(into) != 0)
 		return -1;
 	kva_arena_settle(from);
-	for (struct kva_block *b = from->blocks; b; b = b->next)
-		moved += b->size;
-	kva_arena_uncharge(from, moved);
-	if (!kva_arena_charge(into, moved)) {
-		kva_arena_charge_again(from, moved);
-		errno = ENOMEM;
-		return -1;
-	}
+	bytes = cost_of_blocks(from);
+	kva_arena_uncharge(from, bytes);
+	if (kva_arena_charge(into, bytes))
+		return 0;
+	kva_arena_charge_again(from, bytes);
+	errno = ENOMEM;
+	return -1;
+}
+
+/* The windows of from are shut; what they had left is lost to into as a tail. */
+void
+kva_arena_absorb(struct kva_arena *into, struct kva_arena *from)
+{
+	size_t headers = from->nblocks * sizeof(struct kva_block);
+	size_t moved = cost_of_blocks(from);
+
+	if (!from->blocks)
+		return;
 	for (unsigned i = 0; i < kva_arena_nfronts(from); i++)
 		kva_front_leave(from, kva_arena_front(from, (int)i));
 	splice_blocks(into, from);
@@ -396,7 +416,6 @@ kva_arena_absorb(struct kva_arena *into, struct kva_arena *from)
 	from->bytes.handed = from->bytes.tails = 0;
 	from->bytes.abandoned = from->bytes.records = 0;
 	from->bytes.asked_before = kva_arena_asked(from);
-	return 0;
 }
 
 int

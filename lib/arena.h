@@ -190,8 +190,12 @@ struct kva_snapshot {
 void kva_arena_save(struct kva_arena *a, struct kva_snapshot *s);
 void kva_arena_restore(struct kva_arena *a, const struct kva_snapshot *s);
 
-/* Move every block of from to into, whose ancestors are charged. -1: ENOMEM. */
-int kva_arena_absorb(struct kva_arena *into, struct kva_arena *from);
+/* Charge into and its ancestors, instead of from's, with every block of from. -1:
+ * ENOMEM, and nothing is changed. */
+int kva_arena_admit(struct kva_arena *into, struct kva_arena *from);
+
+/* Then move those blocks. The shards of from, if it has any, are shut. */
+void kva_arena_absorb(struct kva_arena *into, struct kva_arena *from);
 
 /* Whether p lies in a block of the arena. */
 bool kva_arena_owns(struct kva_arena *a, const void *p);

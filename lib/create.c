@@ -388,10 +388,11 @@ kv_arena_absorb(kv_arena_t *into, kv_arena_t *from)
 		errno = EINVAL;
 		return -1;
 	}
+	if (kva_arena_admit(a, b) != 0)
+		return -1;
 	if (b->team)
 		kva_team_reset(b);
-	if (kva_arena_absorb(a, b) != 0)
-		return -1;
+	kva_arena_absorb(a, b);
 	kva_scope_absorb(a, b);
 	return 0;
 }

@@ -1,0 +1,587 @@
+/* t-shard.c -- lib/shard.c: shares of one arena, for threads that come and go
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "kvinside.h"
+#include "kvpuppet.h"
+#include "kvrefuse.h"
+#include "registry.h"
+#include "shard.h"
+#include "thread.h"
+#include "watch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#ifndef _WIN32
+#include <sys/wait.h>
+#include <unistd.h>
+#endif
+
+static kv_arena_t *
+create(void)
+{
+	kv_arena_config_t config = kvi_config(KV_ARENA_THREAD_SAFE);
+
+	return kvi_create(&config);
+}
+
+static struct kva_team *
+team_of(const kv_arena_t *a)
+{
+	return kva_arena_of(a)->team;
+}
+
+/* An allocation for a puppet to make. */
+struct request {
+	kv_arena_t *a;
+	size_t size, alignment;
+	int node;
+	void *p;
+	int error;
+};
+
+static void
+allocate(void *arg)
+{
+	struct request *r = arg;
+
+	kvo_run_on(r->node);
+	errno = 0;
+	r->p = r->alignment ? kv_arena_alloc_aligned(r->a, r->size, r->alignment)
+		: kvt_alloc(r->a, r->size);
+	r->error = errno;
+}
+
+/* Have a puppet allocate; where, NULL if it could not. */
+static void *
+have(struct kvp *p, kv_arena_t *a, size_t size)
+{
+	struct request r = { .a = a, .size = size };
+
+	kvp_do(p, allocate, &r);
+	return r.p;
+}
+
+static void
+begin(struct kvp *p, int n)
+{
+	for (int i = 0; i < n; i++)
+		kvp_begin(&p[i]);
+}
+
+static void
+end(struct kvp *p, int n)
+{
+	for (int i = 0; i < n; i++)
+		kvp_end(&p[i]);
+}
+
+static size_t
+count_owned(const kv_arena_t *a)
+{
+	size_t n = 0;
+
+	for (const struct kva_shard *s = team_of(a)->shards; s; s = s->next)
+		n += s->owner != 0;
+	return n;
+}
+
+/* ---- Shares ---------------------------------------------------------------------- */
+
+START_TEST(each_thread_has_a_shard_of_its_own)
+{
+	kv_arena_t *a = create();
+	struct kvp p[4];
+
+	begin(p, 4);
+	for (int round = 0; round < 3; round++)
+		for (int i = 0; i < 4; i++)
+			kvt_true(have(&p[i], a, 100) != NULL);
+	kvt_eq(team_of(a)->nshards, 4);
+	kvt_eq(count_owned(a), 4);
+	kvi_check(a);
+	end(p, 4);
+	kvt_eq(count_owned(a), 0);
+	kvi_destroy(a);
+}
+END_TEST
+
+START_TEST(no_two_threads_write_one_cache_line)
+{
+	kv_arena_t *a = create();
+	struct kvp p[4];
+	char *last[4] = { NULL };
+
+	begin(p, 4);
+	for (int round = 0; round < 300; round++)
+		for (int i = 0; i < 4; i++) {
+			char *at = have(&p[i], a, 40);
+
+			kvt_true(at != NULL);
+			for (int k = 0; k < 4; k++)
+				if (k != i && last[k])
+					kvt_true((uintptr_t)at / 64 != (uintptr_t)last[k] / 64);
+			last[i] = at;
+		}
+	kvi_check(a);
+	end(p, 4);
+	kvi_destroy(a);
+}
+END_TEST
+
+START_TEST(a_lone_thread_loses_nothing_between_shares)
+{
+	kv_arena_t *a = create();
+
+	for (int i = 0; i < 3000; i++)
+		kvt_true(kvt_alloc(a, 64) != NULL);
+	if (!kva_watch_on())
+		kvt_eq(kvi_stats(a).tail_bytes, 0);
+	kvi_destroy(a);
+}
+END_TEST
+
+START_TEST(what_lies_unused_is_bounded_by_the_arena_not_by_its_threads)
+{
+	kv_arena_t *a = create();
+	struct kvp p[16];
+	size_t used = 0;
+
+	begin(p, 16);
+	for (int round = 0; round < 200; round++)
+		for (int i = 0; i < 16; i++) {
+			kvt_true(have(&p[i], a, 200) != NULL);
+			used += 200;
+		}
+	kvi_check(a);
+	kvt_cmp(kv_arena_memory_usage(a), <, 2 * used + 300 * KIB);
+	end(p, 16);
+	kvi_destroy(a);
+}
+END_TEST
+
+START_TEST(a_window_that_is_followed_by_more_is_made_longer)
+{
+	kv_arena_t *a = create();
+	struct kva_shard *s;
+	char *start;
+
+	kvt_alloc(a, 8);
+	s = kva_shard_find(kva_arena_of(a));
+	start = s->window.start;
+	for (int i = 0; i < 600; i++)
+		kvt_alloc(a, 64);
+	if (!kva_watch_on())
+		kvt_true(s->window.start == start);
+	kvi_destroy(a);
+}
+END_TEST
+
+START_TEST(every_size_and_alignment_is_served)
+{
+	kv_arena_t *a = create();
+	struct kvt_book book = { 0 };
+
+	for (size_t alignment = 1; alignment <= 65536; alignment *= 4)
+		for (size_t size = 1; size < 400000; size *= 5) {
+			kvt_enter(&book, kv_arena_alloc_aligned(a, size, alignment),
+				size, alignment);
+			kvi_check(a);
+		}
+	kvt_intact(&book);
+	kvt_drop(&book);
+	kvt_refused(kv_arena_alloc_aligned(a, 1, SIZE_MAX / 2 + 1), ENOMEM);
+	kvt_refused(kv_arena_alloc_aligned(a, 1, SIZE_MAX / 8 + 1), ENOMEM);
+	kvt_refused(kvt_alloc(a, SIZE_MAX - 100), ENOMEM);
+	kvt_refused(kvt_alloc(a, SIZE_MAX / 4), ENOMEM);
+	kvi_destroy(a);
+}
+END_TEST
+
+START_TEST(threads_that_wait_for_each_other_are_counted)
+{
+	kv_arena_t *a = create();
+	struct request r = { .a = a, .size = 100 };
+	struct kvp p;
+
+	kvp_begin(&p);
+	kva_team_lock(kva_arena_of(a));
+	kvp_tell(&p, allocate, &r);
+	while (kva_load_relaxed(&team_of(a)->waits) == 0)
+		usleep(100);
+	kva_team_unlock(kva_arena_of(a));
+	kvp_end(&p);
+	kvt_true(r.p != NULL);
+	kvt_eq(kvi_stats(a).lock_waits, 1);
+	kvi_destroy(a);
+}
+END_TEST
+
+START_TEST(threads_on_two_nodes_have_memory_of_both)
+{
+	kv_arena_config_t config = kvi_config(KV_ARENA_THREAD_SAFE);
+	struct kvp p[2];
+	kv_arena_t *a;
+
+	config.enable_numa = true;
+	config.numa_policy = KV_ARENA_NUMA_LOCAL;
+	a = kvi_create(&config);
+	begin(p, 2);
+	for (int i = 0; i < 400; i++) {
+		struct request r = { .a = a, .size = 500, .node = i % 2 };
+
+		kvp_do(&p[i % 2], allocate, &r);
+		kvt_eq(kvo_place_of(r.p), KVA_PLACE_PREFERRED(i % 2));
+	}
+	kvi_check(a);
+	end(p, 2);
+	kvi_destroy(a);
+}
+END_TEST
+
+/* ---- While the lock is open --------------------------------------------------------- */
+
+static struct {
+	struct kva_os under;
+	struct kvp *other;
+	struct request request;
+} meanwhile;
+
+/* While one thread asks the system for memory, another comes, and is faster. */
+static void *
+map_slowly(size_t size, size_t alignment)
+{
+	kva_os.map = meanwhile.under.map;
+	kvp_do(meanwhile.other, allocate, &meanwhile.request);
+	return meanwhile.under.map(size, alignment);
+}
+
+START_TEST(a_block_that_another_thread_made_needless_goes_back)
+{
+	kv_arena_t *a = create();
+	struct kvp p;
+	char *at;
+
+	kvp_begin(&p);
+	meanwhile.under = kva_os;
+	meanwhile.other = &p;
+	meanwhile.request = (struct request){ .a = a, .size = 100 };
+	kva_os.map = map_slowly;
+	at = kvt_alloc(a, 100);
+	kvt_true(at != NULL && meanwhile.request.p != NULL);
+	kvi_check(a);
+	kvt_eq(kvi_stats(a).blocks, 1);
+	kvp_end(&p);
+	kvi_destroy(a);
+}
+END_TEST
+
+/* ---- Threads that come and go --------------------------------------------------------- */
+
+START_TEST(the_shard_of_a_thread_that_ended_is_adopted_with_its_room)
+{
+	kv_arena_t *a = create();
+
+	for (int i = 0; i < 500; i++) {
+		struct request r = { .a = a, .size = 16 };
+
+		kvp_once(allocate, &r);
+		kvt_true(r.p != NULL);
+	}
+	kvt_eq(team_of(a)->nshards, 1);
+	kvt_eq(kvi_stats(a).shards, 1);
+	kvt_eq(kvi_stats(a).shard_handovers, 499);
+	kvt_cmp(kv_arena_memory_usage(a), <, 200 * KIB);
+	kvi_destroy(a);
+}
+END_TEST
+
+START_TEST(a_thread_may_end_before_and_after_its_arenas)
+{
+	kv_arena_t *a[6];
+	struct kvp p[2];
+
+	begin(p, 2);
+	for (int i = 0; i < 6; i++) {
+		a[i] = create();
+		kvt_true(have(&p[0], a[i], 100) != NULL);
+		kvt_true(have(&p[1], a[i], 100) != NULL);
+	}
+	kvi_destroy(a[3]);
+	kvi_destroy(a[0]);
+	kvp_end(&p[0]);
+	kvi_destroy(a[5]);
+	kvt_true(have(&p[1], a[1], 100) != NULL);
+	kvp_end(&p[1]);
+	for (int i = 1; i < 5; i++)
+		if (i != 3)
+			kvi_destroy(a[i]);
+}
+END_TEST
+
+/* ---- Guests: threads whose end nobody would see ------------------------------------------ */
+
+struct visit {
+	kv_arena_t *a;
+	size_t faults;
+};
+
+#define EXPECT(v, x) ((v)->faults += !(x))
+
+static void
+visit(void *arg)
+{
+	struct visit *v = arg;
+	char *p;
+
+	EXPECT(v, !kva_thread_may_stay());
+	p = kvt_alloc(v->a, 100);
+	EXPECT(v, p != NULL);
+	EXPECT(v, kva_shard_find(kva_arena_of(v->a)) == NULL);
+	EXPECT(v, kv_arena_realloc(v->a, p, 100, 50) == p);
+	p = kv_arena_realloc(v->a, p, 50, 5000);
+	EXPECT(v, p != NULL);
+	EXPECT(v, kv_arena_strdup(v->a, "text") != NULL);
+	EXPECT(v, kv_arena_defer(v->a, free, NULL) == 0);
+	EXPECT(v, kvt_alloc(v->a, 3 * MIB) != NULL);
+}
+
+static void
+ask_for_a_handle(void *arg)
+{
+	struct visit *v = arg;
+
+	errno = 0;
+	EXPECT(v, kv_arena_local(v->a) == NULL && errno == ENOTSUP);
+}
+
+static void
+reserve(void *arg)
+{
+	struct visit *v = arg;
+
+	errno = 0;
+	EXPECT(v, kv_arena_reserve(v->a, 1000, false) == -1 && errno == ENOTSUP);
+}
+
+static void
+have_guests(void (*fn)(void *arg), int n)
+{
+	struct visit v = { create(), 0 };
+
+	kvo_fail_from(KVO_CALL(EXIT_VALUE), 1, ENOTSUP);
+	for (int i = 0; i < n; i++)
+		kvp_once(fn, &v);
+	kvo_heal();
+	kvt_eq(v.faults, 0);
+	kvt_cmp(team_of(v.a)->nshards, <=, 1);
+	kvt_eq(count_owned(v.a), 0);
+	kvi_destroy(v.a);
+}
+
+START_TEST(a_guest_keeps_no_shard_beyond_a_call)
+{
+	have_guests(visit, 50);
+}
+END_TEST
+
+START_TEST(a_guest_has_no_handle_of_its_own)
+{
+	have_guests(ask_for_a_handle, 3);
+}
+END_TEST
+
+START_TEST(nothing_is_reserved_for_a_guest)
+{
+	have_guests(reserve, 50);
+}
+END_TEST
+
+/* ---- Reserve ---------------------------------------------------------------------------------- */
+
+START_TEST(what_was_reserved_is_had_without_asking_anybody)
+{
+	kv_arena_config_t config = kvi_config((kv_arena_thread_mode_t)(_i % 2));
+	kv_arena_t *a;
+
+	config.zero = _i / 2 == 1;
+	config.memory_limit = _i / 2 == 2 ? 64 * MIB : 0;
+	a = kvi_create(&config);
+	for (size_t n = 1; n < 3 * MIB; n = n * 3 + 100) {
+		kvt_eq(kv_arena_reserve(a, n, n % 2), 0);
+		kvi_check(a);
+		kvo_fail_from(KVA_ALL_CALLS, 1, 0);
+		for (size_t done = 0; done + 1000 <= n && !kva_watch_on(); done += 1000)
+			kvt_true(kvt_alloc(a, 1000) != NULL);
+		kvo_heal();
+	}
+	kvi_destroy(a);
+}
+END_TEST
+
+START_TEST(what_cannot_be_reserved_is_refused)
+{
+	kv_arena_config_t config = kvi_config((kv_arena_thread_mode_t)_i);
+	kv_arena_t *a = kvi_create(&config);
+
+	kvo_fail_from(KVO_CALL(ALLOC) | KVO_CALL(MAP), 1, 0);
+	kvt_fails(kv_arena_reserve(a, 1000, false), -1, ENOMEM);
+	kvo_heal();
+	kvt_fails(kv_arena_reserve(a, SIZE_MAX, false), -1, ENOMEM);
+	kvt_fails(kv_arena_reserve(a, SIZE_MAX / 4 - 8, false), -1, ENOMEM);
+	kvt_eq(kvi_stats(a).failed_allocations, 3);
+	kvo_fail_once(KVO_CALL(POPULATE), 1, EPERM);
+	kvt_fails(kv_arena_reserve(a, 1000, true), -1, EPERM);
+	kvi_load(a, 10000);
+	kvi_destroy(a);
+}
+END_TEST
+
+/* ---- Failures ------------------------------------------------------------------------------------ */
+
+START_TEST(a_thread_without_memory_for_a_shard_has_no_allocation)
+{
+	kv_arena_t *a = create();
+	struct request r = { .a = a, .size = 100 };
+	struct kvp p;
+
+	kvi_load(a, 1000);
+	kvp_begin(&p);
+	kvo_fail_once(KVO_CALL(ALLOC), 1, 0);
+	kvp_do(&p, allocate, &r);
+	kvt_true(r.p == NULL && r.error == ENOMEM);
+	kvt_eq(team_of(a)->nshards, 1);
+	kvt_true(have(&p, a, 100) != NULL);
+	kvt_eq(team_of(a)->nshards, 2);
+	kvp_end(&p);
+	kvi_destroy(a);
+}
+END_TEST
+
+START_TEST(a_limit_may_refuse_a_thread_its_shard)
+{
+	kv_arena_config_t config = kvi_config(KV_ARENA_THREAD_SAFE);
+	struct request r = { .size = 100 };
+	struct kvp p;
+
+	config.block_size = 4 * KIB;
+	config.memory_limit = 64 * KIB;
+	r.a = kvi_create(&config);
+	while (kvt_alloc(r.a, 8))
+		;
+	kvp_begin(&p);
+	kvp_do(&p, allocate, &r);
+	kvt_true(r.p == NULL && r.error == ENOMEM);
+	kvp_end(&p);
+	kvi_destroy(r.a);
+}
+END_TEST
+
+START_TEST(absorbing_that_fails_closes_no_thread_s_share)
+{
+	kv_arena_config_t config = kvi_config(KV_ARENA_THREAD_SAFE);
+	kv_arena_t *from = create(), *into;
+	kv_arena_stats_t before, after;
+	struct kvp p[2];
+
+	config.memory_limit = 50 * KIB;
+	into = kvi_create(&config);
+	begin(p, 2);
+	for (int i = 0; i < 1000; i++)
+		kvt_true(have(&p[i % 2], from, 100) != NULL);
+	before = kvi_stats(from);
+	kvt_fails(kv_arena_absorb(into, from), -1, ENOMEM);
+	after = kvi_stats(from);
+	kvt_true(memcmp(&before, &after, sizeof before) == 0);
+	kvt_true(have(&p[0], from, 100) != NULL);
+	kvi_check(from);
+	end(p, 2);
+	kvi_destroy(into);
+	kvi_destroy(from);
+}
+END_TEST
+
+START_TEST(a_sealed_arena_gives_no_thread_anything)
+{
+	kv_arena_t *a = create();
+	struct request r = { .a = a, .size = 100 };
+	struct kvp p;
+
+	kvi_load(a, 1000);
+	kvt_eq(kv_arena_seal(a), 0);
+	kvp_begin(&p);
+	kvp_do(&p, allocate, &r);	/* one that has no shard yet */
+	kvt_true(r.p == NULL && r.error == EPERM);
+	kvt_refused(kvt_alloc(a, 100), EPERM);
+	kvt_eq(kv_arena_unseal(a), 0);
+	kvt_true(have(&p, a, 100) != NULL);
+	kvi_load(a, 1000);
+	kvp_end(&p);
+	kvi_destroy(a);
+}
+END_TEST
+
+/* ---- Fork -------------------------------------------------------------------------------------------- */
+
+#ifndef _WIN32
+START_TEST(a_forked_child_adopts_the_shards_of_other_threads)
+{
+	kv_arena_t *a = create();
+	struct kvp p[3];
+	int status = 0;
+	pid_t child;
+
+	begin(p, 3);
+	for (int i = 0; i < 3; i++)
+		kvt_true(have(&p[i], a, 100) != NULL);
+	kvi_load(a, 1000);
+	child = fork();
+	if (child == 0)
+		_exit(count_owned(a) == 1 && kvt_alloc(a, 100) ? 7 : 8);
+	kvt_true(waitpid(child, &status, 0) == child);
+	kvt_true(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+	kvt_eq(count_owned(a), 4);
+	end(p, 3);
+	kvi_destroy(a);
+}
+END_TEST
+#endif
+
+int
+main(void)
+{
+	Suite *s = suite_create("shard");
+	TCase *g = kvi_group(s, "shares");
+
+	tcase_add_test(g, each_thread_has_a_shard_of_its_own);
+	tcase_add_test(g, no_two_threads_write_one_cache_line);
+	tcase_add_test(g, a_lone_thread_loses_nothing_between_shares);
+	tcase_add_test(g, what_lies_unused_is_bounded_by_the_arena_not_by_its_threads);
+	tcase_add_test(g, a_window_that_is_followed_by_more_is_made_longer);
+	tcase_add_test(g, every_size_and_alignment_is_served);
+	tcase_add_test(g, threads_that_wait_for_each_other_are_counted);
+	tcase_add_test(g, threads_on_two_nodes_have_memory_of_both);
+	tcase_add_test(g, a_block_that_another_thread_made_needless_goes_back);
+
+	g = kvi_group(s, "threads that come and go");
+	tcase_add_test(g, the_shard_of_a_thread_that_ended_is_adopted_with_its_room);
+	tcase_add_test(g, a_thread_may_end_before_and_after_its_arenas);
+	tcase_add_test(g, a_guest_keeps_no_shard_beyond_a_call);
+	tcase_add_test(g, a_guest_has_no_handle_of_its_own);
+	tcase_add_test(g, nothing_is_reserved_for_a_guest);
+#ifndef _WIN32
+	tcase_add_test(g, a_forked_child_adopts_the_shards_of_other_threads);
+#endif
+
+	g = kvi_group(s, "reserve");
+	tcase_add_loop_test(g, what_was_reserved_is_had_without_asking_anybody, 0, 6);
+	tcase_add_loop_test(g, what_cannot_be_reserved_is_refused, 0, 2);
+
+	g = kvi_group(s, "failures");
+	tcase_add_test(g, a_thread_without_memory_for_a_shard_has_no_allocation);
+	tcase_add_test(g, a_limit_may_refuse_a_thread_its_shard);
+	tcase_add_test(g, absorbing_that_fails_closes_no_thread_s_share);
+	tcase_add_test(g, a_sealed_arena_gives_no_thread_anything);
+	return kvt_run(s, 5000);
+}
