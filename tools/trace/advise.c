@@ -235,7 +235,7 @@ print_all(struct advice *a)
 	if (!measured)
 		return;
 	printf("\nThe whole trace, with the %zu group%s that pay%s in arenas "
-		"(median of %u):\n", paying, paying == 1 ? "" : "s",
+		"(processor time, median of %u):\n", paying, paying == 1 ? "" : "s",
 		paying == 1 ? "s" : "", a->bench.runs);
 	kvt_bench_print_head();
 	kvt_bench_print(&ways[0], &ways[0], a->trace.counts.peak_bytes);

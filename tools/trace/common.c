@@ -68,6 +68,9 @@ kvt_common_function(struct kvt_symbols *symbols, const struct kvt_trace *trace,
 	for (i = 0; i < t.names.n; i++) {
 		const struct function *f = &t.functions[i];
 		double distance = f->depth / (double)f->weight;
+		/* What always comes first only hands malloc on, too. */
+		if (f->depth <= 0)
+			distance = KVT_MAX_DEPTH;
 		if ((double)f->weight >= NEARLY_ALL * (double)total &&
 			(!name || distance < nearest)) {
 			name = t.names.names[i];

@@ -30,7 +30,7 @@ static const char help[] =
 "  replay    run the recorded calls against malloc and against arenas: time,\n"
 "            peak, waste, blocks, page faults\n"
 "    --block SIZE    an arena with blocks of SIZE; may be repeated\n"
-"                    (4k, 64k, 1m)\n"
+"                    (4k, 64k, 1m, and what fits each arena)\n"
 "  tune      find the best block size, growth and cache for the arenas\n"
 "  advise    which call sites die together: where an arena would pay\n"
 "    --top N         the N best groups (10)\n"

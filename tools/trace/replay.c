@@ -152,7 +152,8 @@ kvt_replay(int argc, char **argv)
 		n += add_ways(&ways[n], &o, o.which[i].label, &scripts[1 + i]);
 	}
 	kvt_bench_run(&o.bench, ways, n, "replay");
-	printf("\nOne thread, a fresh process for each run; median of %u.\n",
+	printf("\nOne thread, a fresh process for each run; processor time, median of "
+		"%u.\n",
 		o.bench.runs);
 	kvt_bench_print_head();
 	for (i = 0; i < n; i++)

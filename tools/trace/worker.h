@@ -22,7 +22,7 @@ struct kvt_setting {
 };
 
 struct kvt_result {
-	uint64_t ns;
+	uint64_t ns;			/* of processor time */
 	uint64_t peak;			/* bytes by which resident memory grew */
 	uint64_t faults;
 	uint64_t blocks;		/* that arenas took fresh */
