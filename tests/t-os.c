@@ -321,11 +321,18 @@ START_TEST(memory_cannot_be_placed_on_a_node_that_is_not_there)
 }
 END_TEST
 
+/* Without /sys, as in a plain chroot, nobody tells how large a node is. */
+static bool
+sizes_are_told(void)
+{
+	return access("/sys/devices/system/node/node0/meminfo", R_OK) == 0;
+}
+
 START_TEST(more_than_a_node_has_is_not_bound_to_it)
 {
 	char *p = map_pages(1);
 
-	if (has_nodes())	/* asked before the kernel sees the size */
+	if (has_nodes() && sizes_are_told())	/* asked before the kernel sees it */
 		kvt_fails(kva_os.bind(p, SIZE_MAX / 4, KVA_PLACE_BIND(0)), -1,
 			ENOMEM);
 	unmap_pages(p, 1);
