@@ -224,7 +224,7 @@ kva_conf_read(const kv_arena_config_t *c, struct kva_setup *setup,
 	choose_sizes(c, setup);
 	setup->small_pages = c->huge_pages == KV_ARENA_HUGE_OFF;
 	setup->zero = c->zero;
-	setup->learns = c->learn_block_size && c->name;
+	setup->learns = c->learn_block_size && c->name && *c->name;
 	setup->late = !c->memory_limit && !c->zero && !c->block_source.take;
 	*needs_extras = fill_extras(c, extras);
 	return 0;

@@ -15,7 +15,7 @@
 static struct lesson {
 	char name[32];
 	size_t sizes[SIZES];
-	unsigned n;		/* noted so far */
+	unsigned n;		/* noted so far; SIZES and more: all are in use */
 } lessons[NAMES];
 
 static struct lesson *
@@ -45,8 +45,11 @@ kva_learn_note(const char *name, size_t bytes)
 
 	if (!l)
 		l = find_free(name);
-	if (l)
-		l->sizes[l->n++ % SIZES] = bytes;
+	if (!l)
+		return;
+	l->sizes[l->n++ % SIZES] = bytes;
+	if (l->n == 2 * SIZES)	/* so that it never falls to 0 again */
+		l->n = SIZES;
 }
 
 static unsigned
