@@ -27,6 +27,9 @@
  * None may be called from a signal handler. After fork() the child may use every
  * arena, whatever the parent's other threads were doing.
  *
+ * Misuse that is detected, as two threads in an UNSAFE arena, ends the program with
+ * a line on stderr that names the arena and the threads.
+ *
  * Errors. Functions that return a pointer return NULL and set errno; those that
  * return an int return 0, or -1 and set errno. EINVAL: an argument is wrong.
  * ENOMEM: no memory, or a limit is reached. EOVERFLOW: a size does not fit in
@@ -89,9 +92,11 @@ typedef enum {
 
 typedef enum {
 	KV_ARENA_DEBUG_OFF = 0,
-	KV_ARENA_DEBUG_CHECK = 1,	/* owner thread checked on every call */
-	KV_ARENA_DEBUG_FILL = 2,	/* and redzones and fill patterns verified */
-	KV_ARENA_DEBUG_GUARD = 3	/* and an inaccessible page after each block */
+	KV_ARENA_DEBUG_CHECK = 1,	/* two threads in an UNSAFE arena are caught
+					 * in every call, not in refills alone */
+	KV_ARENA_DEBUG_FILL = 2,	/* and writes past an allocation, or to one
+					 * that a reset ended, are found later */
+	KV_ARENA_DEBUG_GUARD = 3	/* and an inaccessible page follows each block */
 } kv_arena_debug_t;
 
 /* Where blocks come from, in two functions; both NULL: the system.
@@ -143,7 +148,6 @@ typedef struct {
 	kv_arena_debug_t debug;
 	bool learn_block_size;		/* size the first block by what earlier
 					 * arenas of this name came to hold */
-	uint64_t sample_interval;	/* bytes between profile samples; 0: off */
 	void *reserved[8];		/* zero */
 } kv_arena_config_t;
 
@@ -159,7 +163,7 @@ typedef struct {
 	  KV_ARENA_MAX_CACHED_BLOCKS, false, -1, true,			\
 	  NULL, 0, 0, NULL, NULL, { NULL, NULL, NULL }, NULL,		\
 	  KV_ARENA_NUMA_PREFERRED, KV_ARENA_HUGE_AUTO, false,		\
-	  KV_ARENA_DEBUG_OFF, false, 0,					\
+	  KV_ARENA_DEBUG_OFF, false,					\
 	  { NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL } }
 
 /* Create an arena. A NULL config means KV_ARENA_DEFAULT_CONFIG. The first block

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "alloc.h"
+#include "debug.h"
 #include "front.h"
 #include "holding.h"
 #include "oom.h"
@@ -55,9 +56,11 @@ try_once(struct kva_arena *a, size_t size, size_t alignment, enum kind kind)
 
 	if (a->team)
 		return try_shared(a, size, alignment, kind);
+	kva_debug_enter(a);
 	p = kva_arena_alloc(a, size, alignment);
 	if (p && kind == RECORD)
 		set_apart(a, &a->front.window, size);
+	kva_debug_leave(a);
 	return p;
 }
 
@@ -86,8 +89,10 @@ kva_alloc(struct kva_arena *a, size_t size, size_t alignment)
 {
 	void *p = insist(a, size, alignment, COUNTED);
 
-	if (p)
+	if (p) {
 		define(a, p, size);
+		kva_debug_fence(a, p, size);
+	}
 	return p;
 }
 
@@ -236,6 +241,8 @@ resize_in_place(struct kva_arena *a, void *p, size_t old_size, size_t new_size)
 	struct kva_window *w = window_of_caller(a);
 
 	if (!w || new_size > KVA_SIZE_LIMIT || old_size > KVA_SIZE_LIMIT)
+		return false;
+	if (kva_debug_is_fenced(a))	/* the fence stays where it is */
 		return false;
 	fold_if_due(a, w);
 	if (a->setup.zero && new_size < old_size && kva_window_is_last(w, p, old_size))

@@ -4,6 +4,7 @@
  */
 #include "alloc.h"
 #include "conf.h"
+#include "debug.h"
 #include "oom.h"
 #include "report.h"
 #include "scope.h"
@@ -64,7 +65,11 @@ kv_arena_rewind(kv_arena_t *arena, kv_arena_mark_t mark)
 		errno = EPERM;
 		return -1;
 	}
-	return kva_scope_rewind(a, mark);
+	kva_debug_verify(a);
+	if (kva_scope_rewind(a, mark) != 0)
+		return -1;
+	kva_debug_rewound(a);
+	return 0;
 }
 
 void

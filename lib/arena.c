@@ -324,6 +324,7 @@ drop_steps(struct kva_arena *a, struct kva_front *f)
 		kva_window_show(&f->window);
 	}
 	from = kva_round_up(size, page);
+	b->filled = false;
 	if (from < b->capacity)
 		kva_os.discard(b->base + from, b->capacity - from);
 	kva_arena_unhold(a, b->size - size);
@@ -421,13 +422,16 @@ kva_arena_absorb(struct kva_arena *into, struct kva_arena *from)
 int
 kva_arena_init(struct kva_arena *a, uint64_t key, size_t header)
 {
-	uint16_t gap = kva_watch_on() ? KVA_WATCH_GAP : 0;
+	uint16_t gap = a->setup.debug >= KV_ARENA_DEBUG_FILL ? KVA_FENCE_GAP : 0;
 
+	if (kva_watch_on())	/* finds more, and at once */
+		gap = KVA_WATCH_GAP;
 	if (!kva_arena_charge(a, header)) {
 		errno = ENOMEM;
 		return -1;
 	}
 	kva_window_init(&a->front.window, key, gap);
+	a->front.window.watched |= a->setup.debug > KV_ARENA_DEBUG_OFF;
 	a->next_capacity = a->setup.step;
 	kva_arena_add_header(a, header);
 	return 0;

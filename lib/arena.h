@@ -13,6 +13,7 @@
 #include "window.h"
 
 struct kva_defer;
+struct kva_fence;
 struct kva_mark;
 struct kva_team;
 
@@ -34,6 +35,7 @@ struct kva_setup {
 	bool small_pages;
 	bool zero;
 	bool learns;			/* of its sizes, by its name */
+	uint8_t debug;			/* kv_arena_debug_t */
 	bool late;			/* counts steps when asked, not beforehand */
 	bool in_buffer;			/* it lies in the caller's; not ours to free */
 };
@@ -45,6 +47,7 @@ struct kva_extras {
 	void *on_oom_context;
 	kv_arena_block_source_t source;
 	char name[32];
+	struct kva_fence *fences;	/* atomic; debug.h, newest first */
 };
 
 /* Bytes, by what became of them; A2 below. */
@@ -60,6 +63,9 @@ struct kva_bytes {
 	uint64_t asked_before;		/* asked up to the last reset or rewind */
 	uint64_t asked_origin;		/* asked up to reset_stats */
 };
+
+/* Bytes after each allocation for a fence of debug.h. */
+#define KVA_FENCE_GAP 32
 
 /* Events since create or reset_stats. */
 struct kva_tolls {

@@ -376,6 +376,7 @@ kva_cache_put(kv_arena_cache_t *c, struct kva_block *b)
 
 	kva_watch_forbid(b->base, b->capacity);
 	b->dirty = b->warm = true;
+	b->filled = false;
 	pthread_mutex_lock(&c->lock);
 	if (b->segment) {
 		b->segment->live--;

@@ -203,7 +203,7 @@ fill_extras(const kv_arena_config_t *c, struct kva_extras *extras)
 			n++;
 		memcpy(extras->name, c->name, n);
 	}
-	return c->memory_limit || c->on_oom || c->block_source.take || n > 0;
+	return c->debug || c->memory_limit || c->on_oom || c->block_source.take || n > 0;
 }
 
 int
@@ -224,6 +224,7 @@ kva_conf_read(const kv_arena_config_t *c, struct kva_setup *setup,
 	choose_sizes(c, setup);
 	setup->small_pages = c->huge_pages == KV_ARENA_HUGE_OFF;
 	setup->zero = c->zero;
+	setup->debug = (uint8_t)c->debug;
 	setup->learns = c->learn_block_size && c->name && *c->name;
 	setup->late = !c->memory_limit && !c->zero && !c->block_source.take;
 	*needs_extras = fill_extras(c, extras);

@@ -8,6 +8,7 @@
 #include "charge.h"
 #include "front.h"
 #include "holding.h"
+#include "debug.h"
 #include "learn.h"
 #include "registry.h"
 #include "scope.h"
@@ -329,6 +330,7 @@ end(struct kva_arena *a)
 	end_children(a);
 	give_lesson(a);
 	kva_scope_end(a);
+	kva_debug_verify(a);
 	leave_parent(a);
 	kva_registry_remove(a);
 	kva_arena_fini(a);
@@ -360,9 +362,11 @@ kv_arena_reset(kv_arena_t *arena)
 	end_children(a);
 	give_lesson(a);
 	kva_scope_end(a);
+	kva_debug_verify(a);
 	if (a->team)
 		kva_team_reset(a);
 	kva_arena_reset(a);
+	kva_debug_ended(a);
 	if (a->team)
 		kva_team_restart(a);
 }
@@ -392,6 +396,7 @@ kv_arena_absorb(kv_arena_t *into, kv_arena_t *from)
 		return -1;
 	if (b->team)
 		kva_team_reset(b);
+	kva_debug_part(b);
 	kva_arena_absorb(a, b);
 	kva_scope_absorb(a, b);
 	return 0;

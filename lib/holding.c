@@ -13,6 +13,37 @@ kva_holding_is_custom(const struct kva_arena *a)
 	return a->extras && kva_source_is_custom(&a->extras->source);
 }
 
+/* The page that follows the block, where the arena wants one that cannot be touched.
+ * If the system will not protect it, the block serves without. */
+static struct kva_block *
+guarded_take(struct kva_arena *a, struct kva_want *want)
+{
+	size_t page = kva_os.page();
+	struct kva_block *b;
+
+	if (a->setup.debug < KV_ARENA_DEBUG_GUARD)
+		return kva_cache_take(a->cache, want);
+	want->capacity += page;
+	b = kva_cache_take(a->cache, want);
+	if (!b || kva_os.protect(b->base + b->capacity - page, page, KVA_ACCESS_NONE))
+		return b;
+	b->capacity -= page;
+	b->guarded = true;
+	return b;
+}
+
+static void
+unguard(struct kva_block *b)
+{
+	size_t page = kva_os.page();
+
+	if (!b->guarded)
+		return;
+	kva_os.protect(b->base + b->capacity, page, KVA_ACCESS_WRITE);
+	b->capacity += page;
+	b->guarded = false;
+}
+
 static struct kva_block *
 obtain(struct kva_arena *a, size_t capacity)
 {
@@ -30,12 +61,13 @@ obtain(struct kva_arena *a, size_t capacity)
 		want.place = node < 0 || node >= KVA_NODES ? KVA_PLACE_ANY
 			: KVA_PLACE_PREFERRED(node);
 	}
-	return kva_cache_take(a->cache, &want);
+	return guarded_take(a, &want);
 }
 
 static void
 surrender(struct kva_arena *a, struct kva_block *b, bool keep_warm)
 {
+	unguard(b);
 	if (b->borrowed) {	/* and its descriptor is in the buffer too */
 		kva_watch_restore(b->base, b->capacity);
 	} else if (kva_holding_is_custom(a)) {

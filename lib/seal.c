@@ -35,7 +35,6 @@ static void
 lower(struct kva_window *w, bool sealed)
 {
 	w->sealed = sealed;
-	w->lowered = sealed || w->gap > 0;
 	kva_window_show(w);
 }
 

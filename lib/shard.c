@@ -98,6 +98,7 @@ add_shard(struct kva_arena *a)
 	}
 	memset(s, 0, sizeof *s);
 	kva_window_init(&s->window, a->front.window.bump.key, a->front.window.gap);
+	s->window.watched = a->front.window.watched;
 	s->arena = a;
 	s->share = LEAST_SHARE;
 	s->next = a->team->shards;

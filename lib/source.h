@@ -30,6 +30,8 @@ struct kva_block {
 	bool warm;			/* was in use before and kept */
 	bool own;			/* one large allocation has it to itself */
 	bool borrowed;			/* the caller's buffer: never given back */
+	bool guarded;			/* a page after it is inaccessible */
+	bool filled;			/* by debug.h: unwritten since */
 };
 
 /* Fresh memory from the system at a place, for at least one page. Memory of a

@@ -19,7 +19,7 @@ kva_window_init(struct kva_window *w, uint64_t key, uint16_t gap)
 	memset(w, 0, sizeof *w);
 	w->bump.key = key;
 	w->gap = gap;
-	w->lowered = gap > 0;
+	w->watched = gap > 0;
 	kva_window_shut(w);
 }
 
@@ -71,7 +71,7 @@ kva_window_show(struct kva_window *w)
 {
 	size_t room = kva_window_room(w);
 
-	if (w->lowered)
+	if (w->watched || w->sealed)	/* every call comes to us */
 		room = 0;
 	else if (room > COUNTED_ROOM && kva_window_is_counted(w))
 		room = COUNTED_ROOM;
@@ -170,7 +170,7 @@ kva_window_take(struct kva_window *w, size_t size, size_t alignment)
 	}
 	kva_window_tally(w, size);
 	kva_window_show(w);
-	if (w->lowered)
+	if (w->watched)
 		kva_watch_allow(p, size);
 	return p;
 }
@@ -215,7 +215,7 @@ kva_window_resize(struct kva_window *w, void *p, size_t old_size, size_t new_siz
 		set_strip(w, at + new_size, cur);
 	kva_bump_relaxed(&w->regrown, (int64_t)new_size - (int64_t)old_size);
 	kva_window_show(w);
-	if (w->lowered) {
+	if (w->watched) {
 		/* Only what changes: the bytes kept stay as defined as they are. */
 		if (new_size > old_size)
 			kva_watch_allow(at + old_size, new_size - old_size);

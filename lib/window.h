@@ -43,8 +43,10 @@ struct kva_window {
 	uint64_t shown;			/* bytes shown since the last fold, and 8
 					 * for each call: no fewer than 8 a count */
 	uint16_t gap;			/* bytes kept free after each allocation */
-	bool lowered;			/* end = cur: every call comes to us */
-	bool sealed;			/* with its arena: and is refused */
+	bool watched;			/* every allocation is announced or checked */
+	bool sealed;			/* with its arena: all are refused */
+	uint32_t visitor;		/* atomic; thread in an UNSAFE arena's slow
+					 * path, 0: none. W4 is held against it */
 };
 
 static inline bool
@@ -53,7 +55,7 @@ kva_window_is_counted(const struct kva_window *w)
 	return w->bump.key & (KV_ARENA_COUNTED | KV_ARENA_SHARED_COUNTED);
 }
 
-/* Make it empty. key is the arena's; gap and lowered are set here and kept. */
+/* Make it empty. key is the arena's; a gap has every allocation watched. */
 void kva_window_init(struct kva_window *w, uint64_t key, uint16_t gap);
 
 /* Look through at size bytes from start, or at nothing. */
@@ -67,7 +69,7 @@ void kva_window_extend(struct kva_window *w, size_t more);
  * for shares of a shared arena. Requires them to fit. Returns where they are. */
 char *kva_window_cut(struct kva_window *w, size_t size);
 
-/* Set the visible end anew, after cur, limit or lowered changed. */
+/* Set the visible end anew, after cur, limit, watched or sealed changed. */
 void kva_window_show(struct kva_window *w);
 
 /* Count an allocation of size bytes that was served elsewhere. */

@@ -465,19 +465,6 @@ START_TEST(huge_pages_may_be_off_or_required)
 }
 END_TEST
 
-START_TEST(sampled_arenas_work)
-{
-	for (uint64_t interval = 1; interval < 1 << 30; interval *= 64) {
-		kv_arena_config_t config = KV_ARENA_DEFAULT_CONFIG;
-
-		config.sample_interval = interval;
-		try_out(kv_arena_create_ex(&config));
-		config.thread_mode = KV_ARENA_THREAD_SAFE;
-		try_out(kv_arena_create_ex(&config));
-	}
-}
-END_TEST
-
 int
 main(void)
 {
@@ -515,6 +502,5 @@ main(void)
 	tcase_add_test(g, zero_arenas_zero_what_realloc_adds);
 	tcase_add_test(g, every_debug_level_works);
 	tcase_add_test(g, huge_pages_may_be_off_or_required);
-	tcase_add_test(g, sampled_arenas_work);
 	return kvt_run(s, 15000);
 }

@@ -390,12 +390,11 @@ START_TEST(limited_arena_balances)
 }
 END_TEST
 
-START_TEST(zeroing_and_sampled_arena_balances)
+START_TEST(zeroing_arena_balances)
 {
 	kv_arena_config_t config = KV_ARENA_DEFAULT_CONFIG;
 
 	config.zero = true;
-	config.sample_interval = 1000;
 	run_config(&config);
 	config.thread_mode = KV_ARENA_THREAD_SAFE;
 	run_config(&config);
@@ -426,7 +425,7 @@ main(void)
 	tcase_add_test(g, arena_that_caches_nothing_balances);
 	tcase_add_test(g, arena_in_a_buffer_balances);
 	tcase_add_test(g, limited_arena_balances);
-	tcase_add_test(g, zeroing_and_sampled_arena_balances);
+	tcase_add_test(g, zeroing_arena_balances);
 	tcase_add_test(g, debugged_arena_balances);
 	return kvt_run(s, 30000);
 }

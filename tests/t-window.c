@@ -191,11 +191,11 @@ START_TEST(a_counted_window_shows_32_kib_at_a_time)
 }
 END_TEST
 
-START_TEST(a_lowered_window_shows_nothing_and_gives_all)
+START_TEST(a_watched_window_shows_nothing_and_gives_all)
 {
 	struct kva_window w = open_window(PLAIN, 0, 4096);
 
-	w.lowered = true;
+	w.watched = true;
 	kva_window_show(&w);
 	for (int i = 0; i < 512; i++) {
 		kvt_true(w.bump.end == w.bump.cur);
@@ -498,7 +498,7 @@ main(void)
 	g = kvt_group(s, "what is shown");
 	tcase_add_test(g, all_is_shown_of_a_plain_window);
 	tcase_add_test(g, a_counted_window_shows_32_kib_at_a_time);
-	tcase_add_test(g, a_lowered_window_shows_nothing_and_gives_all);
+	tcase_add_test(g, a_watched_window_shows_nothing_and_gives_all);
 	tcase_add_test(g, a_watched_window_keeps_its_gap);
 	tcase_add_test(g, a_window_that_showed_much_is_due);
 

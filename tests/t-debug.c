@@ -1,0 +1,300 @@
+/* t-debug.c -- lib/debug.c: misuse ends the program with a line that names it
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Each case dies in a child of its own, whose last words are read.
+ */
+#include "kvtest.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Run misuse in a child and say whether it died by abort() with both words on its
+ * stderr. */
+static bool
+dies(void (*misuse)(void), const char *word, const char *name)
+{
+	char words[1024] = "";
+	size_t n = 0;
+	ssize_t got;
+	int ends[2], status;
+	pid_t child;
+
+	if (pipe(ends) != 0)
+		return false;
+	child = fork();
+	if (child == 0) {
+		signal(SIGABRT, SIG_DFL);
+		dup2(ends[1], STDERR_FILENO);
+		misuse();
+		_exit(0);
+	}
+	close(ends[1]);
+	while (n < sizeof words - 1 &&
+	       (got = read(ends[0], words + n, sizeof words - 1 - n)) > 0)
+		n += (size_t)got;
+	close(ends[0]);
+	waitpid(child, &status, 0);
+	if (!WIFSIGNALED(status) || !strstr(words, word) || !strstr(words, name))
+		printf("status %x, words: %s\n", (unsigned)status, words);
+	return WIFSIGNALED(status) && strstr(words, word) && strstr(words, name);
+}
+
+static kv_arena_t *
+create(kv_arena_debug_t level, kv_arena_thread_mode_t mode)
+{
+	kv_arena_config_t config = KV_ARENA_DEFAULT_CONFIG;
+
+	config.name = "victim";
+	config.debug = level;
+	config.thread_mode = mode;
+	return kv_arena_create_ex(&config);
+}
+
+static void
+write_past(kv_arena_thread_mode_t mode, size_t size, size_t beyond)
+{
+	kv_arena_t *a = create(KV_ARENA_DEBUG_FILL, mode);
+	char *p = kv_arena_alloc(a, size);
+
+	kv_arena_alloc(a, 8);
+	*(volatile char *)(p + size + beyond) = 1;
+	kv_arena_reset(a);
+}
+
+static void
+write_into_slack(void)
+{
+	write_past(KV_ARENA_THREAD_UNSAFE, 5, 0);
+}
+
+static void
+write_into_fence(void)
+{
+	write_past(KV_ARENA_THREAD_UNSAFE, 16, 1);
+}
+
+static void
+write_past_shared(void)
+{
+	write_past(KV_ARENA_THREAD_SAFE, 3, 2);
+}
+
+static void
+write_past_large(void)
+{
+	write_past(KV_ARENA_THREAD_UNSAFE, 3000001, 1);
+}
+
+static void
+write_past_before_destroy(void)
+{
+	kv_arena_t *a = create(KV_ARENA_DEBUG_FILL, KV_ARENA_THREAD_UNSAFE);
+
+	((volatile char *)kv_arena_alloc_aligned(a, 100, 1))[100] = 1;
+	kv_arena_destroy(a);
+}
+
+static void
+write_past_before_rewind(void)
+{
+	kv_arena_t *a = create(KV_ARENA_DEBUG_FILL, KV_ARENA_THREAD_UNSAFE);
+	kv_arena_mark_t mark = kv_arena_mark(a);
+
+	((volatile char *)kv_arena_alloc(a, 9))[9] = 1;
+	kv_arena_rewind(a, mark);
+}
+
+static void
+write_after_reset(void)
+{
+	kv_arena_t *a = create(KV_ARENA_DEBUG_FILL, KV_ARENA_THREAD_UNSAFE);
+	volatile char *p = kv_arena_alloc(a, 64);
+
+	kv_arena_reset(a);
+	p[32] = 1;
+	kv_arena_alloc(a, 64);
+}
+
+static void
+write_after_reset_shared(void)
+{
+	kv_arena_t *a = create(KV_ARENA_DEBUG_GUARD, KV_ARENA_THREAD_SAFE);
+	volatile char *p = kv_arena_alloc(a, 64);
+
+	kv_arena_reset(a);
+	p[0] = 1;
+	kv_arena_alloc(a, 64);
+}
+
+START_TEST(writes_past_an_allocation_are_found_at_its_end)
+{
+	kvt_true(dies(write_into_slack, "past the end of 5 bytes", "victim"));
+	kvt_true(dies(write_into_fence, "past the end", "victim"));
+	kvt_true(dies(write_past_shared, "past the end", "victim"));
+	kvt_true(dies(write_past_large, "past the end of 3000001", "victim"));
+	kvt_true(dies(write_past_before_destroy, "past the end", "victim"));
+	kvt_true(dies(write_past_before_rewind, "past the end of 9", "victim"));
+}
+END_TEST
+
+START_TEST(writes_after_a_reset_are_found_when_the_memory_is_used_again)
+{
+	kvt_true(dies(write_after_reset, "after the reset", "victim"));
+	kvt_true(dies(write_after_reset_shared, "after the reset", "victim"));
+}
+END_TEST
+
+/* ---- Two threads in an UNSAFE arena ------------------------------------------ */
+
+static pthread_barrier_t both;
+
+/* The block source holds one thread inside the slow path, in any build. */
+static void *
+wait_in_source(void *context, size_t size)
+{
+	static _Thread_local char memory[1 << 20] __attribute__((__aligned__(64)));
+
+	(void)context;
+	if (size > sizeof memory)
+		return NULL;
+	pthread_barrier_wait(&both);
+	pthread_barrier_wait(&both);
+	return memory;
+}
+
+static void
+forget(void *context, void *block, size_t size)
+{
+	(void)context, (void)block, (void)size;
+}
+
+static void *
+allocate(void *arena)
+{
+	return kv_arena_alloc(arena, 16);
+}
+
+static void
+two_threads(void)
+{
+	kv_arena_config_t config = KV_ARENA_DEFAULT_CONFIG;
+	pthread_t thread;
+	kv_arena_t *a;
+
+	config.name = "victim";
+	config.block_source.take = wait_in_source;
+	config.block_source.give = forget;
+	a = kv_arena_create_ex(&config);
+	pthread_barrier_init(&both, NULL, 2);
+	pthread_create(&thread, NULL, allocate, a);
+	pthread_barrier_wait(&both);
+	kv_arena_alloc(a, 16);
+}
+
+START_TEST(two_threads_in_an_unsafe_arena_are_named)
+{
+	kvt_true(dies(two_threads, "thread 2 allocates while thread 1 does", "victim") ||
+		dies(two_threads, "thread 1 allocates while thread 2 does", "victim"));
+}
+END_TEST
+
+/* ---- Guards ------------------------------------------------------------------- */
+
+START_TEST(page_after_a_block_cannot_be_touched)
+{
+	kv_arena_t *a = create(KV_ARENA_DEBUG_GUARD, KV_ARENA_THREAD_UNSAFE);
+	kv_arena_t *plain = create(KV_ARENA_DEBUG_OFF, KV_ARENA_THREAD_UNSAFE);
+	char *p = kv_arena_alloc(a, 4 << 20);
+	char *end = p + (4 << 20) + 4096;
+	int status;
+	pid_t child;
+
+	end -= (uintptr_t)end % 4096;
+	child = fork();
+	if (child == 0) {
+		signal(SIGSEGV, SIG_DFL);
+		signal(SIGBUS, SIG_DFL);
+		for (int i = 0; i < 6 << 20; i += 4096)
+			*(volatile char *)(end + i) = 1;
+		_exit(0);
+	}
+	waitpid(child, &status, 0);
+	kvt_true(WIFSIGNALED(status));
+	kv_arena_destroy(a);
+	/* and the cache hands the block out whole again */
+	p = kv_arena_alloc(plain, 6 << 20);
+	memset(p, 1, 6 << 20);
+	kv_arena_destroy(plain);
+}
+END_TEST
+
+/* ---- No false alarms ------------------------------------------------------------- */
+
+START_TEST(every_level_lets_correct_programs_be)
+{
+	for (int level = 0; level <= KV_ARENA_DEBUG_GUARD; level++) {
+		for (int mode = 0; mode < 2; mode++) {
+			kv_arena_t *a = create((kv_arena_debug_t)level,
+				(kv_arena_thread_mode_t)mode);
+			kv_arena_t *b = create((kv_arena_debug_t)level,
+				(kv_arena_thread_mode_t)mode);
+
+			for (int round = 0; round < 4; round++) {
+				for (size_t n = 1; n < 3000; n += 7)
+					memset(kv_arena_alloc_aligned(a, n,
+						(size_t)1 << n % 9), 1, n);
+				memset(kv_arena_realloc(a, kv_arena_alloc(a, 5), 5,
+					5000), 2, 5000);
+				memset(kv_arena_alloc(b, 100), 3, 100);
+				kvt_eq(kv_arena_absorb(a, b), 0);
+				kvt_balanced(a);
+				kv_arena_reset(a);
+				kvt_balanced(a);
+			}
+			kv_arena_destroy(b);
+			kv_arena_destroy(a);
+		}
+	}
+}
+END_TEST
+
+START_TEST(rewinds_and_loops_raise_no_alarm)
+{
+	kv_arena_t *a = create(KV_ARENA_DEBUG_GUARD, KV_ARENA_THREAD_UNSAFE);
+
+	for (int round = 0; round < 50; round++) {
+		kv_arena_mark_t mark = kv_arena_mark(a);
+
+		for (size_t n = 1; n < 9000; n *= 2)
+			memset(kv_arena_alloc(a, n), 1, n);
+		kvt_eq(kv_arena_rewind(a, mark), 0);
+		memset(kv_arena_alloc(a, 40), 1, 40);
+		if (round % 10 == 9)
+			kv_arena_reset(a);
+	}
+	kv_arena_destroy(a);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("debug");
+	TCase *g = kvt_group(s, "misuse");
+
+	if (!kvt_is_watched()) {	/* a checker speaks first, in its own words */
+		tcase_add_test(g, writes_past_an_allocation_are_found_at_its_end);
+		tcase_add_test(g,
+			writes_after_a_reset_are_found_when_the_memory_is_used_again);
+		tcase_add_test(g, two_threads_in_an_unsafe_arena_are_named);
+		tcase_add_test(g, page_after_a_block_cannot_be_touched);
+	}
+	g = kvt_group(s, "peace");
+	tcase_add_test(g, every_level_lets_correct_programs_be);
+	tcase_add_test(g, rewinds_and_loops_raise_no_alarm);
+	return kvt_run(s, 100);
+}
