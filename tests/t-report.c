@@ -1,0 +1,206 @@
+/* t-report.c -- lib/report.c: the lines that only some arenas and machines have
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * That the formats are what they should be is seen in t-api-report.c.
+ */
+#include "kvinside.h"
+#include "report.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char *text;
+static size_t length;
+
+/* Write a report; the text stays until the next. */
+static const char *
+report(kv_arena_t *a, kv_arena_report_format_t format)
+{
+	FILE *out;
+	int result;
+
+	free(text);
+	text = NULL;
+	out = open_memstream(&text, &length);
+	result = kva_report_write(a ? kva_arena_of(a) : NULL, out, format);
+	fclose(out);
+	kvt_eq(result, 0);
+	return text;
+}
+
+static bool
+says(kv_arena_t *a, kv_arena_report_format_t format, const char *words)
+{
+	return strstr(report(a, format), words) != NULL;
+}
+
+static kv_arena_t *
+create(const char *name)
+{
+	kv_arena_config_t config = kvi_config(KV_ARENA_THREAD_UNSAFE);
+
+	config.name = name;
+	return kvi_create(&config);
+}
+
+/* ---- Text ------------------------------------------------------------------------ */
+
+START_TEST(bytes_are_told_in_fitting_units)
+{
+	kv_arena_config_t config = kvi_config(KV_ARENA_THREAD_UNSAFE);
+	static const struct {
+		size_t bytes;
+		const char *words;
+	} told[] = {
+		{ 0, "0 B" }, { 999, "999 B" }, { 1000, "1.0 KiB" },
+		{ 1536, "1.5 KiB" }, { 1024000, "1.0 MiB" }, { 5 << 20, "5.0 MiB" },
+	};
+
+	for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
+		kv_arena_t *a = kvi_create(&config);
+		char words[40];
+
+		if (told[i].bytes)
+			kvt_true(kvt_alloc(a, told[i].bytes) != NULL);
+		snprintf(words, sizeof words, "allocations of %s\n", told[i].words);
+		kvt_true(says(a, KV_ARENA_REPORT_TEXT, words));
+		kvi_destroy(a);
+	}
+}
+END_TEST
+
+START_TEST(numbers_beyond_all_units_are_told_in_the_largest)
+{
+	kv_arena_t *a = create("vast");
+
+	kvi_load(a, 1000);
+	kva_arena_of(a)->bytes.peak = (size_t)5000 << (sizeof(size_t) > 4 ? 50 : 10);
+	kvt_true(says(a, KV_ARENA_REPORT_TEXT,
+		sizeof(size_t) > 4 ? "peak 5000.0 PiB" : "peak 4.9 MiB"));
+	kv_arena_reset_stats(a);
+	kvi_destroy(a);
+}
+END_TEST
+
+START_TEST(sizes_are_shown_from_the_least_to_the_largest)
+{
+	kv_arena_t *a = create("sizes");
+
+	kvt_true(!says(a, KV_ARENA_REPORT_TEXT, "sizes, bytes"));
+	for (size_t size = 1; size <= 40000; size = size * 2 + 1)
+		kvt_true(kvt_alloc(a, size) != NULL);
+	report(a, KV_ARENA_REPORT_TEXT);
+	kvt_true(strstr(text, "  1   ") != NULL);
+	kvt_true(strstr(text, "3..4") != NULL);
+	kvt_true(strstr(text, "8193..16384") != NULL);
+	kvt_true(strstr(text, "over 16384") != NULL);
+	kvi_destroy(a);
+}
+END_TEST
+
+START_TEST(shared_arenas_have_a_line_for_their_shards)
+{
+	kv_arena_config_t config = kvi_config(KV_ARENA_THREAD_SAFE);
+	kv_arena_t *a = kvi_create(&config);
+
+	kvi_load(a, 1000);
+	kvt_true(says(a, KV_ARENA_REPORT_TEXT, "arena ? (shared)"));
+	kvt_true(says(a, KV_ARENA_REPORT_TEXT, "shards: 1, 0 handed over"));
+	kvt_true(says(a, KV_ARENA_REPORT_JSON, "\"shared\": true"));
+	kvi_destroy(a);
+}
+END_TEST
+
+START_TEST(machines_with_nodes_have_a_line_for_pages)
+{
+	kv_arena_config_t config = kvi_config(KV_ARENA_THREAD_UNSAFE);
+	kv_arena_t *a;
+
+	config.enable_numa = true;
+	config.preferred_numa_node = 1;
+	a = kvi_create(&config);
+	kvi_load(a, 100000);
+	kvt_true(says(a, KV_ARENA_REPORT_TEXT, " pages in place, 0 elsewhere, "));
+	kvt_true(says(a, KV_ARENA_REPORT_JSON, "\"nodes\": 4, \"wanted_node\": 1, "));
+	kvo_refuse_nodes(EPERM);
+	kvt_true(!says(a, KV_ARENA_REPORT_TEXT, "pages in place"));
+	kvt_true(!says(a, KV_ARENA_REPORT_JSON, "\"numa\""));
+	kvt_alloc(a, 3 * MIB);		/* which is refused its place */
+	kvo_refuse_nodes(0);
+	kvt_true(says(a, KV_ARENA_REPORT_TEXT, "untouched, placing not permitted\n"));
+	kvt_true(says(a, KV_ARENA_REPORT_JSON, "\"permitted\": false, \"last_errno\": 1"));
+	kvi_destroy(a);
+}
+END_TEST
+
+/* ---- Names ------------------------------------------------------------------------- */
+
+START_TEST(names_are_escaped_as_each_format_wants)
+{
+	kv_arena_t *a = create("a\"b\\c\x1b\x7f\xc3\xa9");
+
+	kvt_true(says(a, KV_ARENA_REPORT_TEXT, "arena a\"b\\c??\xc3\xa9"));
+	kvt_true(says(a, KV_ARENA_REPORT_JSON, "\"a\\\"b\\\\c??\\u00c3\\u00a9\""));
+	kvt_true(says(a, KV_ARENA_REPORT_PROMETHEUS,
+		"{arena=\"a\\\"b\\\\c??\xc3\xa9\","));
+	kvi_destroy(a);
+}
+END_TEST
+
+START_TEST(descendants_follow_their_ancestors)
+{
+	kv_arena_config_t config = kvi_config(KV_ARENA_THREAD_UNSAFE);
+	kv_arena_t *a = create("root");
+
+	config.name = "leaf";
+	for (int i = 0; i < 3; i++)
+		kvt_true(kv_arena_create_child(a, &config) != NULL);
+	report(a, KV_ARENA_REPORT_TEXT);
+	for (int i = 0; i < 3; i++) {
+		char *at = strstr(text, "\n\narena root/leaf\n");
+
+		kvt_true(at != NULL);
+		*at = '#';
+	}
+	kvt_true(says(NULL, KV_ARENA_REPORT_JSON, "\"path\": \"root/leaf\""));
+	kvi_destroy(a);
+}
+END_TEST
+
+START_TEST(a_full_disk_is_said)
+{
+	kv_arena_t *a = create("full");
+	FILE *full = fopen("/dev/full", "w");
+
+	if (!full) {
+		kvt_skip("there is no /dev/full");
+	} else {
+		for (int format = 0; format < 3; format++)
+			kvt_fails(kva_report_write(kva_arena_of(a), full,
+				(kv_arena_report_format_t)format), -1, EIO);
+		fclose(full);
+	}
+	kvi_destroy(a);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("report");
+	TCase *g = kvi_group(s, "text");
+
+	tcase_add_test(g, bytes_are_told_in_fitting_units);
+	tcase_add_test(g, numbers_beyond_all_units_are_told_in_the_largest);
+	tcase_add_test(g, sizes_are_shown_from_the_least_to_the_largest);
+	tcase_add_test(g, shared_arenas_have_a_line_for_their_shards);
+	tcase_add_test(g, machines_with_nodes_have_a_line_for_pages);
+
+	g = kvi_group(s, "names");
+	tcase_add_test(g, names_are_escaped_as_each_format_wants);
+	tcase_add_test(g, descendants_follow_their_ancestors);
+	tcase_add_test(g, a_full_disk_is_said);
+	return kvt_run(s, 80);
+}
