@@ -68,14 +68,16 @@ struct kva_os {
 	int (*label)(void *p, size_t size, const char *name);
 
 	/* Have the pages come from a place other than ANY. EINVAL: no such node, or
-	 * one without memory. EPERM: not permitted. ENOMEM: a bound node is full. */
+	 * one without memory. EPERM: not permitted. ENOMEM: the node is full; pages
+	 * for which a node is merely preferred will come from another. */
 	int (*bind)(void *p, size_t size, kva_place_t place);
 
 	/* The node each page lies on: a negative errno in node[i] where it has no
 	 * memory yet. */
 	int (*where)(void *const *pages, int *node, size_t n);
 
-	/* Nodes of the machine, at least 1; the calling CPU's, or -1. */
+	/* Nodes of the machine, at least 1 and always the same; the calling CPU's,
+	 * below that, or -1. */
 	int (*nodes)(void);
 	int (*node_here)(void);
 

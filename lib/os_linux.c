@@ -17,8 +17,12 @@
 #include <sys/prctl.h>
 
 #ifdef HAVE_NUMA
+#include <fcntl.h>
+#include <inttypes.h>
 #include <numa.h>
 #include <numaif.h>
+#include <stdlib.h>
+#include <unistd.h>
 #endif
 
 #ifndef MADV_POPULATE_WRITE
@@ -94,27 +98,128 @@ linux_nodes(void)
 	return n;
 }
 
-/* A bound node that is full is answered by the kernel with the OOM killer and not
- * with ENOMEM, so ask first. A guard, no proof: others take memory too. */
-static int
-refuse_full_node(int node, size_t size)
-{
-	long long unused = 0;
+/* ---- Room on a node ----
+ * The kernel answers a bound node that is full with the OOM killer and not with
+ * ENOMEM, and a preferred one with another node, without a word. So ask first. A
+ * guard, no proof: others take memory too. */
 
-	if (numa_node_size64(node, &unused) < 0)
-		return 0;	/* not told: let the kernel decide */
-	if (unused >= (long long)size)
-		return 0;
-	errno = ENOMEM;
-	return -1;
+/* Read a small file of /sys as a string; no larger than text. */
+static bool
+read_text(const char *path, char *text, size_t size)
+{
+	ssize_t n;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return false;
+	n = read(fd, text, size - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	return n > 0;
 }
 
+/* The number after a word, 0: there is none. */
+static uint64_t
+number_of(const char *text, const char *word)
+{
+	const char *at = strstr(text, word);
+
+	return at ? strtoull(at + strlen(word), NULL, 10) : 0;
+}
+
+struct room {
+	uint64_t total, free, cache;	/* bytes; cache: of files, may be dropped */
+};
+
+static bool
+ask_room(int node, struct room *r)
+{
+	char path[64], text[4096];
+
+	snprintf(path, sizeof path, "/sys/devices/system/node/node%d/meminfo", node);
+	if (!read_text(path, text, sizeof text))
+		return false;
+	r->total = number_of(text, "MemTotal:") << 10;
+	r->free = number_of(text, "MemFree:") << 10;
+	r->cache = (number_of(text, " Active(file):") +
+		number_of(text, " Inactive(file):")) << 10;
+	return r->total > 0;
+}
+
+/* What the kernel will not give to programs: of each zone of the node its low
+ * watermark and what it protects from requests that a higher zone could serve, the
+ * last number of "protection: (0, 1868, 1868)". */
+static uint64_t
+read_reserve(int node)
+{
+	FILE *f = fopen("/proc/zoneinfo", "re");
+	uint64_t managed = 0, low = 0, kept = 0, pages = 0, n;
+	char line[512], *last;
+	int at = -1;
+
+	while (f && at <= node && fgets(line, sizeof line, f)) {
+		if (sscanf(line, "Node %d", &at) == 1 || at != node)
+			continue;
+		if (sscanf(line, " low %" SCNu64, &n) == 1)
+			low = n;
+		else if (sscanf(line, " managed %" SCNu64, &n) == 1)
+			managed = n;
+		else if (strstr(line, "protection:")) {
+			last = strrchr(line, ' ');
+			kept = low + (last ? strtoull(last, NULL, 10) : 0);
+			pages += kept < managed ? kept : managed;
+		}
+	}
+	if (f)
+		fclose(f);
+	return pages * kva_posix_page();
+}
+
+/* The same, remembered for as long as the node has as much memory: the file is long
+ * where there are many processors. relaxed: all threads find the same. */
+static uint64_t
+reserve_of(int node, uint64_t total)
+{
+	static struct {
+		uint64_t total, reserve;
+	} known[KVA_NODES];
+
+	if (kva_load_relaxed(&known[node].total) != total) {
+		kva_store_relaxed(&known[node].reserve, read_reserve(node));
+		kva_store_relaxed(&known[node].total, total);
+	}
+	return kva_load_relaxed(&known[node].reserve);
+}
+
+/* For bound memory the kernel drops what it keeps of files, as much as it would
+ * itself call available; preferred memory rather comes from elsewhere. A node of
+ * which nothing is told, or that has no memory, is left to the kernel. */
+static bool
+lacks_room(int node, size_t size, bool is_bound)
+{
+	struct room r;
+	uint64_t reserve, spared;
+
+	if (!ask_room(node, &r))
+		return false;
+	if (r.free >= size && r.free - size >= r.total / 8)
+		return false;	/* no zone keeps so much */
+	reserve = reserve_of(node, r.total);
+	if (is_bound) {
+		spared = r.cache / 2 < reserve ? r.cache / 2 : reserve;
+		r.free += r.cache - spared;
+	}
+	return r.free < reserve || r.free - reserve < size;
+}
+
+/* All nodes that there may be: the kernel leaves out those without memory. */
 static int
 linux_bind(void *p, size_t size, kva_place_t place)
 {
 	unsigned long mask[2] = { 0, 0 };
 	const unsigned long bits = 8 * sizeof mask[0];
 	int node = kva_place_node(place), mode = MPOL_PREFERRED;
+	bool is_full = false;
 
 	if (numa_available() < 0) {
 		errno = ENOTSUP;
@@ -122,18 +227,19 @@ linux_bind(void *p, size_t size, kva_place_t place)
 	}
 	if (place == KVA_PLACE_INTERLEAVE) {
 		mode = MPOL_INTERLEAVE;
-		for (int i = 0; i < linux_nodes(); i++)
-			if (numa_bitmask_isbitset(numa_all_nodes_ptr, (unsigned)i))
-				mask[(unsigned)i / bits] |= 1ul << (unsigned)i % bits;
+		for (unsigned i = 0; i < (unsigned)linux_nodes(); i++)
+			mask[i / bits] |= 1ul << i % bits;
 	} else {
 		mask[(unsigned)node / bits] |= 1ul << (unsigned)node % bits;
+		mode = kva_place_is_bind(place) ? MPOL_BIND : MPOL_PREFERRED;
+		is_full = lacks_room(node, size, kva_place_is_bind(place));
 	}
-	if (kva_place_is_bind(place)) {
-		mode = MPOL_BIND;
-		if (refuse_full_node(node, size) != 0)
-			return -1;
-	}
-	return (int)mbind(p, size, mode, mask, 2 * bits, 0);
+	if (!(is_full && mode == MPOL_BIND) &&
+	    mbind(p, size, mode, mask, 2 * bits, 0) != 0)
+		return -1;
+	if (is_full)
+		errno = ENOMEM;
+	return is_full ? -1 : 0;
 }
 
 static int
@@ -153,7 +259,7 @@ linux_node_here(void)
 
 	if (numa_available() < 0 || getcpu(&cpu, &node) != 0)
 		return KVA_NO_NODE;
-	return (int)node;
+	return node < (unsigned)linux_nodes() ? (int)node : KVA_NO_NODE;
 }
 
 static int

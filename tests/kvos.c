@@ -77,8 +77,8 @@ kvo_place_of(const void *p)
 	return place;
 }
 
-/* What the kernel says to a node: EINVAL for those without memory, and ENOMEM only
- * to who insists on a full one. */
+/* What the system says to a node: EINVAL for those without memory, and ENOMEM for
+ * a full one, though who merely prefers it gets memory from elsewhere. */
 static int
 answer(kva_place_t place)
 {
@@ -88,24 +88,28 @@ answer(kva_place_t place)
 		return nodes.refusal;
 	if (node >= KVO_NODES || node == KVO_BARE_NODE)
 		return EINVAL;
-	return node == KVO_FULL_NODE && kva_place_is_bind(place) ? ENOMEM : 0;
+	return node == KVO_FULL_NODE ? ENOMEM : 0;
 }
 
 static int
 nodes_bind(void *p, size_t size, kva_place_t place)
 {
 	int error = answer(place);
+	const struct range *r;
 
-	if (error)
+	if (error && !(error == ENOMEM && !nodes.refusal && !kva_place_is_bind(place)))
 		return refuse(error);
 	pthread_mutex_lock(&nodes.lock);
-	if (nodes.n == RANGES)
-		abort();
-	nodes.ranges[nodes.n++] = (struct range){
-		(uintptr_t)p, (uintptr_t)p + size, place,
-	};
+	r = range_of((uintptr_t)p);
+	if (!r || r->place != place) {
+		if (nodes.n == RANGES)
+			abort();
+		nodes.ranges[nodes.n++] = (struct range){
+			(uintptr_t)p, (uintptr_t)p + size, place,
+		};
+	}
 	pthread_mutex_unlock(&nodes.lock);
-	return 0;
+	return error ? refuse(error) : 0;
 }
 
 static int

@@ -130,10 +130,9 @@ START_TEST(a_block_is_bound_to_its_place)
 {
 	static const kva_place_t places[] = {
 		KVA_PLACE_PREFERRED(1), KVA_PLACE_BIND(1), KVA_PLACE_INTERLEAVE,
-		KVA_PLACE_PREFERRED(KVO_FULL_NODE),
 	};
 
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 3; i++) {
 		struct kva_block *b = kva_source_map(MIB, places[i], false);
 
 		kvt_true(b != NULL);
