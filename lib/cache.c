@@ -405,6 +405,18 @@ kva_cache_discard(kv_arena_cache_t *c, struct kva_block *b)
 	give_back(&gone);
 }
 
+/* A slot that is lost stays live, and its segment with it. */
+void
+kva_cache_lose(kv_arena_cache_t *c, struct kva_block *b)
+{
+	if (!b->segment) {
+		kva_cache_discard(c, b);
+		return;
+	}
+	kva_os.discard(b->base, b->capacity);
+	kva_source_forget(b);
+}
+
 /* ---- Users --------------------------------------------------------------------------- */
 
 kv_arena_cache_t *

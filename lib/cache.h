@@ -41,6 +41,10 @@ struct kva_block *kva_cache_take(kv_arena_cache_t *c, const struct kva_want *wan
 void kva_cache_put(kv_arena_cache_t *c, struct kva_block *b);
 void kva_cache_discard(kv_arena_cache_t *c, struct kva_block *b);
 
+/* Give up a block whose pages cannot be made writable again: it must not serve
+ * anybody. */
+void kva_cache_lose(kv_arena_cache_t *c, struct kva_block *b);
+
 /* Arenas that use the cache. NULL to join means the process's. */
 kv_arena_cache_t *kva_cache_join(kv_arena_cache_t *c);
 void kva_cache_leave(kv_arena_cache_t *c);

@@ -366,6 +366,7 @@ kv_arena_reset(kv_arena_t *arena)
 	if (a->team)
 		kva_team_reset(a);
 	kva_arena_reset(a);
+	kva_seal_end(a);
 	kva_debug_ended(a);
 	if (a->team)
 		kva_team_restart(a);

@@ -32,16 +32,17 @@ guarded_take(struct kva_arena *a, struct kva_want *want)
 	return b;
 }
 
-static void
-unguard(struct kva_block *b)
+/* Undo what was done to a block's pages. False: the system refuses. */
+static bool
+open_up(struct kva_block *b)
 {
-	size_t page = kva_os.page();
+	bool is_shut = b->sealed || b->guarded;
 
-	if (!b->guarded)
-		return;
-	kva_os.protect(b->base + b->capacity, page, KVA_ACCESS_WRITE);
-	b->capacity += page;
-	b->guarded = false;
+	if (b->guarded)
+		b->capacity += kva_os.page();
+	b->sealed = b->guarded = false;
+	return !is_shut ||
+		kva_os.protect(b->base, b->capacity, KVA_ACCESS_WRITE) == 0;
 }
 
 static struct kva_block *
@@ -67,11 +68,14 @@ obtain(struct kva_arena *a, size_t capacity)
 static void
 surrender(struct kva_arena *a, struct kva_block *b, bool keep_warm)
 {
-	unguard(b);
+	bool is_open = open_up(b);
+
 	if (b->borrowed) {	/* and its descriptor is in the buffer too */
 		kva_watch_restore(b->base, b->capacity);
 	} else if (kva_holding_is_custom(a)) {
 		kva_source_give(&a->extras->source, b);
+	} else if (!is_open) {
+		kva_cache_lose(a->cache, b);
 	} else if (keep_warm) {
 		kva_cache_put(a->cache, b);
 	} else {
@@ -169,7 +173,8 @@ kva_holding_drop(struct kva_arena *a, struct kva_block *b)
 bool
 kva_holding_is_worth(const struct kva_arena *a, const struct kva_block *b)
 {
-	return b->borrowed || (!b->own && a->nspares < a->setup.max_spares);
+	return b->borrowed ||
+		(!b->own && !b->sealed && a->nspares < a->setup.max_spares);
 }
 
 /* A block that no longer holds an allocation: kept, the largest first, or dropped. */

@@ -16,18 +16,24 @@ has_whole_pages(const struct kva_block *list)
 	size_t page = kva_os.page();
 
 	for (const struct kva_block *b = list; b; b = b->next)
-		if (kva_padding((uintptr_t)b->base, page) != 0 ||
+		if (b->borrowed || kva_padding((uintptr_t)b->base, page) != 0 ||
 		    kva_padding(b->capacity, page) != 0)
 			return false;
 	return true;
 }
 
 static int
-protect(const struct kva_block *list, enum kva_access access)
+seal_blocks(struct kva_block *list, bool sealed)
 {
-	for (const struct kva_block *b = list; b; b = b->next)
+	enum kva_access access = sealed ? KVA_ACCESS_READ : KVA_ACCESS_WRITE;
+
+	for (struct kva_block *b = list; b; b = b->next) {
+		if (b->sealed == sealed)
+			continue;
 		if (kva_os.protect(b->base, b->capacity, access) != 0)
 			return -1;
+		b->sealed = sealed;
+	}
 	return 0;
 }
 
@@ -57,9 +63,10 @@ kva_seal(struct kva_arena *a)
 		errno = ENOTSUP;
 		return -1;
 	}
-	if (protect(a->blocks, KVA_ACCESS_READ) != 0) {
+	if (seal_blocks(a->blocks, true) != 0) {
 		error = errno;
-		protect(a->blocks, KVA_ACCESS_WRITE);
+		if (seal_blocks(a->blocks, false) != 0)	/* then it stays sealed in part */
+			lower_all(a, true);
 		errno = error;
 		return -1;
 	}
@@ -72,8 +79,15 @@ kva_unseal(struct kva_arena *a)
 {
 	if (!kva_arena_is_sealed(a))
 		return 0;
-	if (protect(a->blocks, KVA_ACCESS_WRITE) != 0)
+	if (seal_blocks(a->blocks, false) != 0)
 		return -1;
 	lower_all(a, false);
 	return 0;
+}
+
+void
+kva_seal_end(struct kva_arena *a)
+{
+	if (kva_arena_is_sealed(a))
+		lower_all(a, false);
 }

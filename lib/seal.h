@@ -12,4 +12,8 @@
 int kva_seal(struct kva_arena *a);
 int kva_unseal(struct kva_arena *a);
 
+/* After a reset, which dropped every block that could not be unsealed: allow
+ * allocation again. */
+void kva_seal_end(struct kva_arena *a);
+
 #endif

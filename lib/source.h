@@ -30,6 +30,7 @@ struct kva_block {
 	bool warm;			/* was in use before and kept */
 	bool own;			/* one large allocation has it to itself */
 	bool borrowed;			/* the caller's buffer: never given back */
+	bool sealed;			/* its pages are read-only */
 	bool guarded;			/* a page after it is inaccessible */
 	bool filled;			/* by debug.h: unwritten since */
 };
