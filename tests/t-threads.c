@@ -4,6 +4,7 @@
  */
 #include "kvthread.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -238,6 +239,45 @@ START_TEST(threads_may_hold_their_own_handles)
 }
 END_TEST
 
+enum { CROWD = 32 };
+
+/* So that no thread ends, and leaves its share to another, before all have one. */
+static void *
+allocate_beside_others(void *arg)
+{
+	struct kvt_worker *w = arg;
+	atomic_int *here = w->extra;
+
+	w->faults += !kv_arena_alloc(w->arena, 64);
+	for (atomic_fetch_add(here, 1); atomic_load(here) < CROWD; )
+		sched_yield();
+	for (size_t i = 0; i < w->n; i++)
+		w->faults += !kv_arena_alloc(w->arena, 64);
+	return NULL;
+}
+
+START_TEST(what_threads_leave_unused_does_not_grow_with_them)
+{
+	kv_arena_t *a = kvt_create_safe(0);
+	struct kvt_worker w[CROWD];
+	atomic_int here = 0;
+	kv_arena_stats_t s;
+
+	kvt_prepare(w, CROWD, a, 544);		/* 34 KiB: just into a share */
+	for (int i = 0; i < CROWD; i++)
+		w[i].extra = &here;
+	kvt_run_all(w, CROWD, allocate_beside_others);
+	kvt_collect(w, CROWD);
+	s = kvt_stats(a);
+	kvt_eq(s.shards, CROWD);
+	/* A quarter of it all, the least share of each, and one step. */
+	kvt_cmp(s.free_bytes, <=, s.current_memory_usage / 4 + CROWD * 1088 +
+		KV_ARENA_DEFAULT_BLOCK_SIZE);
+	kvt_balanced(a);
+	kv_arena_destroy(a);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -250,5 +290,6 @@ main(void)
 	tcase_add_test(g, every_way_to_allocate_works_in_threads);
 	tcase_add_test(g, defers_of_all_threads_run_once);
 	tcase_add_test(g, threads_may_hold_their_own_handles);
+	tcase_add_test(g, what_threads_leave_unused_does_not_grow_with_them);
 	return kvt_run(s, 20000);
 }
