@@ -184,9 +184,11 @@ kv_arena_get_numa_node(void)
 int
 kv_arena_set_numa_policy(int node)
 {
-	if (node < KVA_NO_NODE || node >= kva_os.nodes())
+	bool exists = node >= KVA_NO_NODE && node < kva_os.nodes();
+
+	if (!exists && kva_os.node_here() != KVA_NO_NODE)
 		return invalid();
-	return kva_os.prefer(node);
+	return kva_os.prefer(exists ? node : KVA_NODES - 1);
 }
 
 int

@@ -22,10 +22,28 @@ kva_arena_asked(const struct kva_arena *a)
 	return sum.bytes;
 }
 
+/* The node whose blocks a front hands out: in an UNSAFE local arena the one on which
+ * its thread happens to run. */
 static int
 node_of(const struct kva_arena *a, const struct kva_front *f)
 {
+	if (!a->fronts)
+		return kva_os.node_here();
 	return f == &a->front ? 0 : (int)(f - a->fronts) + 1;
+}
+
+/* Whether a spare lies where a front's blocks should. Those of other arenas, that
+ * were absorbed, may not. */
+static bool
+is_in_place(const struct kva_arena *a, const struct kva_front *f,
+	const struct kva_block *b)
+{
+	if (b->borrowed || kva_holding_is_custom(a))
+		return true;
+	if (a->setup.local)
+		return kva_place_node(b->place) == node_of(a, f) &&
+			!kva_place_is_bind(b->place);
+	return b->place == a->setup.place;
 }
 
 /* The front is left as it is until the spare is certain to do. */
@@ -37,7 +55,7 @@ use_spare(struct kva_arena *a, struct kva_front *f, size_t room)
 
 		if (b->capacity < room)
 			return false;	/* the largest come first */
-		if (a->fronts && kva_place_node(b->place) != node_of(a, f))
+		if (!is_in_place(a, f, b))
 			continue;
 		if (!kva_front_count_up_to(a, b, room))
 			return false;
@@ -193,14 +211,15 @@ kva_arena_alloc(struct kva_arena *a, size_t size, size_t alignment)
 	return kva_likely(p) ? p : alloc_after_refill(a, size, alignment);
 }
 
-/* The common case: an arena of one block looks at it anew. */
+/* The common case: an arena of one block looks at it anew. A local one first sees
+ * where its thread runs now. */
 static bool
 start_over(struct kva_arena *a)
 {
 	struct kva_front *f = &a->front;
 	struct kva_block *b = a->blocks;
 
-	if (!b || b->next || b != f->block || a->spares || a->fronts ||
+	if (!b || b->next || b != f->block || a->spares || a->setup.local ||
 	    !kva_holding_is_worth(a, b))
 		return false;
 	kva_front_settle(a, f);
@@ -219,7 +238,7 @@ retire_all(struct kva_arena *a)
 		kva_front_leave(a, kva_arena_front(a, (int)i));
 	kva_holding_forget(a);
 	kva_holding_retire(a, NULL);
-	if (a->spares && !a->fronts)
+	if (a->spares && !a->setup.local)
 		use_spare(a, &a->front, 0);
 }
 
@@ -314,6 +333,8 @@ drop_steps(struct kva_arena *a, struct kva_front *f)
 	size_t used, size, page = kva_os.page(), from;
 
 	if (!b || b->borrowed || kva_holding_is_custom(a))
+		return;
+	if (kva_place_is_bind(b->place))	/* its memory was promised to stay */
 		return;
 	used = (size_t)(f->window.bump.cur - b->base);
 	size = kva_round_up(used, a->setup.step);

@@ -72,7 +72,8 @@ struct kva_tolls {
 	struct kva_counts counts;	/* detailed statistics, folded */
 	uint64_t fresh, reused, returned;	/* blocks */
 	uint64_t own;			/* blocks with one large allocation */
-	uint64_t misplaced;		/* blocks the system would not place */
+	uint64_t misplaced;		/* blocks the system would not place, */
+	uint64_t refusal;		/* and the last errno of these */
 	uint64_t alignments[8];		/* atomic */
 };
 

@@ -349,8 +349,8 @@ take_fresh(kv_arena_cache_t *c, const struct kva_want *want, unsigned class,
 	return b;
 }
 
-struct kva_block *
-kva_cache_take(kv_arena_cache_t *c, const struct kva_want *want)
+static struct kva_block *
+take(kv_arena_cache_t *c, const struct kva_want *want)
 {
 	unsigned class = class_of(want->capacity);
 	size_t capacity = kva_cache_capacity(want->capacity);
@@ -366,6 +366,27 @@ kva_cache_take(kv_arena_cache_t *c, const struct kva_want *want)
 	if (b || !p)
 		return b;
 	return take_fresh(c, want, class, capacity);
+}
+
+/* What is bound must be where it should before it is handed out. A warm block that
+ * is no longer, as its node went away, is given up for the next. */
+struct kva_block *
+kva_cache_take(kv_arena_cache_t *c, const struct kva_want *want)
+{
+	struct kva_block *b;
+	bool was_warm;
+	int error;
+
+	do {
+		b = take(c, want);
+		if (!b || kva_source_commit(b) == 0)
+			return b;
+		error = errno;
+		was_warm = b->warm;
+		kva_cache_discard(c, b);
+	} while (was_warm);
+	errno = error;
+	return NULL;
 }
 
 void

@@ -266,7 +266,7 @@ kv_arena_create_in(void *buffer, size_t size, const kv_arena_config_t *config)
 	}
 	if (kva_conf_read(&c, &setup, &extras, &needs_extras) != 0)
 		return NULL;
-	setup.local = false;
+	setup.local = setup.local && c.thread_mode == KV_ARENA_THREAD_UNSAFE;
 	setup.in_buffer = true;
 	p.arena = carve(&at, &size, sizeof *p.arena, 16);
 	p.extras = carve(&at, &size, sizeof *p.extras, 16);

@@ -150,8 +150,10 @@ kva_holding_link(struct kva_arena *a, struct kva_block *b)
 		a->tolls->reused++;
 	else
 		a->tolls->fresh++;
-	if (b->misplaced)
+	if (b->misplaced) {
 		a->tolls->misplaced++;
+		a->tolls->refusal = b->refusal;
+	}
 }
 
 /* A block leaves the arena. It is in no list. */

@@ -71,7 +71,8 @@ struct entry {
 	char path[256];
 	kv_arena_stats_t stats;
 	kv_arena_numa_report_t numa;
-	bool has_numa;
+	bool asks_numa;			/* the writer needs the pages: this is dear */
+	bool is_told;			/* the kernel says where they are */
 	bool is_shared;
 	uintptr_t id;			/* tells arenas of one name apart */
 	bool is_first;
@@ -147,16 +148,53 @@ write_sizes(const struct entry *e, FILE *out)
 	}
 }
 
+/* Why the system would not place memory. */
+static const char *
+reason(int error)
+{
+	switch (error) {
+	case 0:
+		return "";
+	case EPERM:
+		return "not permitted";
+	case ENOMEM:
+		return "the node is full";
+	case EINVAL:
+		return "no such node, or it has no memory";
+	case ENOSYS:
+	case ENOTSUP:
+		return "no NUMA here";
+	default:
+		return "refused";
+	}
+}
+
+static void
+write_pages(const kv_arena_numa_report_t *r, FILE *out)
+{
+	fprintf(out, "numa: %" PRIu64 " pages in place, %" PRIu64 " elsewhere, %"
+		PRIu64 " untouched;", r->pages_wanted, r->pages_elsewhere,
+		r->pages_untouched);
+	for (int i = 0; i < r->nodes; i++)
+		fprintf(out, "%s node %d: %" PRIu64, i ? "," : "", i,
+			r->pages_on[i]);
+	fputc('\n', out);
+}
+
 static void
 write_numa(const struct entry *e, FILE *out)
 {
 	const kv_arena_numa_report_t *r = &e->numa;
 
-	if (!e->has_numa || r->nodes < 2)
-		return;
-	fprintf(out, "numa: %" PRIu64 " pages in place, %" PRIu64 " elsewhere, %"
-		PRIu64 " untouched%s\n", r->pages_wanted, r->pages_elsewhere,
-		r->pages_untouched, r->permitted ? "" : ", placing not permitted");
+	if (r->nodes > 1 && e->is_told)
+		write_pages(r, out);
+	else if (r->nodes > 1)
+		fprintf(out, "numa: the system does not tell where pages are\n");
+	if (r->fallbacks > 0)
+		fprintf(out, "numa: %" PRIu64 " blocks not placed as asked: %s\n",
+			r->fallbacks, reason(r->last_errno));
+	if (r->nodes > 1 && !r->permitted)
+		fprintf(out, "numa: placing memory is not permitted\n");
 }
 
 static void
@@ -222,14 +260,20 @@ write_json_array(const char *name, const uint64_t *values, size_t n, FILE *out)
 }
 
 static void
-write_json_numa(const kv_arena_numa_report_t *r, FILE *out)
+write_json_numa(const kv_arena_numa_report_t *r, bool is_told, FILE *out)
 {
 	fprintf(out, ",\n   \"numa\": {\"nodes\": %d, \"wanted_node\": %d, "
-		"\"permitted\": %s, \"last_errno\": %d, \"pages_wanted\": %" PRIu64
-		", \"pages_elsewhere\": %" PRIu64 ", \"pages_untouched\": %" PRIu64 "}",
-		r->nodes, r->wanted_node, r->permitted ? "true" : "false",
-		r->last_errno, r->pages_wanted, r->pages_elsewhere,
-		r->pages_untouched);
+		"\"permitted\": %s, \"fallbacks\": %" PRIu64 ", \"last_errno\": %d, "
+		"\"reason\": \"%s\"", r->nodes, r->wanted_node,
+		r->permitted ? "true" : "false", r->fallbacks, r->last_errno,
+		reason(r->last_errno));
+	if (is_told) {
+		fprintf(out, ", \"pages_wanted\": %" PRIu64 ", \"pages_elsewhere\": %"
+			PRIu64 ", \"pages_untouched\": %" PRIu64, r->pages_wanted,
+			r->pages_elsewhere, r->pages_untouched);
+		write_json_array("pages_on", r->pages_on, (size_t)r->nodes, out);
+	}
+	fputc('}', out);
 }
 
 static void
@@ -243,8 +287,7 @@ write_json(const struct entry *e, FILE *out)
 	write_json_figures(others, COUNT(others), &e->stats, out);
 	write_json_array("size_distribution", e->stats.size_distribution, 16, out);
 	write_json_array("alignment_requests", e->stats.alignment_requests, 8, out);
-	if (e->has_numa)
-		write_json_numa(&e->numa, out);
+	write_json_numa(&e->numa, e->is_told, out);
 	fputc('}', out);
 }
 
@@ -259,6 +302,55 @@ write_label(FILE *out, const char *s)
 			fputc('\\', out);
 		fputc(*s, out);
 	}
+}
+
+/* Where pages are: as told and, as far as they are touched, by node. */
+static void
+write_numa_pages(const struct entry *e, FILE *out)
+{
+	const struct {
+		const char *state;
+		uint64_t n;
+	} rows[] = {
+		{ "wanted", e->numa.pages_wanted },
+		{ "elsewhere", e->numa.pages_elsewhere },
+		{ "untouched", e->numa.pages_untouched },
+	};
+
+	for (size_t i = 0; i < COUNT(rows) && e->is_told; i++) {
+		fprintf(out, "kvarena_numa_pages{arena=\"");
+		write_label(out, e->path);
+		fprintf(out, "\",id=\"%" PRIuPTR "\",state=\"%s\"} %" PRIu64 "\n",
+			e->id, rows[i].state, rows[i].n);
+	}
+}
+
+static void
+write_numa_nodes(const struct entry *e, FILE *out)
+{
+	for (int i = 0; i < e->numa.nodes && e->is_told; i++) {
+		fprintf(out, "kvarena_numa_node_pages{arena=\"");
+		write_label(out, e->path);
+		fprintf(out, "\",id=\"%" PRIuPTR "\",node=\"%d\"} %" PRIu64 "\n",
+			e->id, i, e->numa.pages_on[i]);
+	}
+}
+
+/* Why memory was not placed as asked: an errno, 0 if it was. */
+static void
+write_numa_refusal(const struct entry *e, FILE *out)
+{
+	fprintf(out, "kvarena_numa_refusal{arena=\"");
+	write_label(out, e->path);
+	fprintf(out, "\",id=\"%" PRIuPTR "\",reason=\"%s\"} %d\n", e->id,
+		reason(e->numa.last_errno), e->numa.last_errno);
+}
+
+static void
+write_numa_permitted(const struct entry *e, FILE *out)
+{
+	if (e->is_first)	/* all have one system */
+		fprintf(out, "kvarena_numa_permitted %d\n", e->numa.permitted);
 }
 
 static void
@@ -287,7 +379,8 @@ fill(struct entry *e, struct kva_arena *a)
 	kva_oom_path(a, e->path, sizeof e->path);
 	tame(e->path);
 	kva_stats_read(a, &e->stats);
-	e->has_numa = kva_stats_numa(a, &e->numa) == 0;
+	if (e->asks_numa)
+		e->is_told = kva_stats_numa(a, &e->numa) == 0;
 	e->is_shared = a->team != NULL;
 	e->id = (uintptr_t)a;
 }
@@ -303,9 +396,9 @@ visit(struct kva_arena *a, struct entry *e, writer *write, FILE *out)
 }
 
 static void
-visit_all(struct kva_arena *a, writer *write, FILE *out)
+visit_all(struct kva_arena *a, bool asks_numa, writer *write, FILE *out)
 {
-	struct entry e = { .is_first = true };
+	struct entry e = { .is_first = true, .asks_numa = asks_numa };
 
 	if (a) {
 		visit(a, &e, write, out);
@@ -336,7 +429,30 @@ write_family(struct kva_arena *a, const struct figure *f, size_t n, FILE *out)
 			f[i].name, suffix, f[i].help, f[i].name, suffix,
 			f[i].grows ? "counter" : "gauge");
 		current = &f[i];	/* under L1 */
-		visit_all(a, write_current, out);
+		visit_all(a, false, write_current, out);
+	}
+}
+
+static void
+write_numa_families(struct kva_arena *a, FILE *out)
+{
+	static const struct {
+		const char *name, *help;
+		writer *write;
+	} families[] = {
+		{ "numa_pages", "Pages where they belong, elsewhere, untouched",
+		  write_numa_pages },
+		{ "numa_node_pages", "Pages by node", write_numa_nodes },
+		{ "numa_refusal", "Why memory was not placed, an errno; 0: it was",
+		  write_numa_refusal },
+		{ "numa_permitted", "Whether the system lets us place memory",
+		  write_numa_permitted },
+	};
+
+	for (size_t i = 0; i < COUNT(families); i++) {
+		fprintf(out, "# HELP kvarena_%s %s.\n# TYPE kvarena_%s gauge\n",
+			families[i].name, families[i].help, families[i].name);
+		visit_all(a, true, families[i].write, out);
 	}
 }
 
@@ -349,15 +465,16 @@ kva_report_write(struct kva_arena *a, FILE *out, kv_arena_report_format_t format
 		fprintf(out, "{\"kvarena\": \"%d.%d.%d\", \"arenas\": [",
 			KV_ARENA_VERSION_MAJOR, KV_ARENA_VERSION_MINOR,
 			KV_ARENA_VERSION_PATCH);
-		visit_all(a, write_json, out);
+		visit_all(a, true, write_json, out);
 		fprintf(out, "\n]}\n");
 		break;
 	case KV_ARENA_REPORT_PROMETHEUS:
 		write_family(a, parts, COUNT(parts), out);
 		write_family(a, others, COUNT(others), out);
+		write_numa_families(a, out);
 		break;
 	default:
-		visit_all(a, write_text, out);
+		visit_all(a, true, write_text, out);
 		break;
 	}
 	kva_registry_unlock();

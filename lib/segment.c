@@ -71,6 +71,7 @@ kva_segment_cut(struct kva_segment **list)
 	b->place = s->memory->place;
 	b->huge = s->memory->huge;
 	b->misplaced = s->memory->misplaced;
+	b->refusal = s->memory->refusal;
 	b->dirty = s->memory->dirty;
 	if (s->live + s->warm == s->slots)
 		kva_segment_unlink(list, s);

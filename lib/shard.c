@@ -108,12 +108,31 @@ add_shard(struct kva_arena *a)
 	return s;
 }
 
+/* The front from which the calling thread should get its memory. */
+static struct kva_front *
+front_here(struct kva_arena *a)
+{
+	return kva_arena_front(a, a->fronts ? kva_os.node_here() : 0);
+}
+
+/* A shard that nobody owns; in a local arena one whose window lies here. */
+static struct kva_shard *
+orphan(struct kva_arena *a)
+{
+	struct kva_shard *s = a->team->shards;
+	const struct kva_front *here = front_here(a);
+
+	while (s && (s->owner || (a->fronts && s->front && s->front != here)))
+		s = s->next;
+	return s;
+}
+
 /* An orphan's window comes along, with the room that is left in it. E1, acquire
  * side. */
 static struct kva_shard *
 adopt_or_add(struct kva_arena *a)
 {
-	struct kva_shard *s = owned_by(a->team, 0);
+	struct kva_shard *s = orphan(a);
 
 	if (s)
 		a->team->handovers++;
@@ -275,13 +294,6 @@ refill(struct kva_shard *s, struct kva_front *f, size_t size, size_t alignment)
 	return true;
 }
 
-/* The front from which the calling thread should get its memory. */
-static struct kva_front *
-front_here(struct kva_arena *a)
-{
-	return kva_arena_front(a, a->fronts ? kva_os.node_here() : 0);
-}
-
 /* Fetch without L2, which is held before and after. */
 static struct kva_block *
 fetch_unlocked(struct kva_arena *a, size_t size, size_t alignment, bool own)
@@ -322,6 +334,8 @@ make_fit(struct kva_shard *s, struct kva_front *f, size_t size, size_t alignment
 	b = fetch_unlocked(a, size + alignment + 2 * KVA_CACHE_LINE, alignment, false);
 	if (!b)
 		return false;
+	if (a->fronts)	/* the thread may have moved meanwhile */
+		f = kva_arena_front(a, kva_place_node(b->place));
 	if (refill(s, f, size, alignment)) {
 		unfetch_unlocked(a, b);
 		return true;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 static int place_errno;		/* atomic; relaxed: only told to people */
+static bool is_forbidden;	/* the same */
 
 struct kva_block *
 kva_source_describe(char *base, size_t size)
@@ -27,16 +28,27 @@ kva_source_forget(struct kva_block *b)
 	kva_os.free(b);
 }
 
+static void
+note_refusal(int error)
+{
+	if (error == EPERM || error == ENOSYS || error == ENOTSUP)
+		kva_store_relaxed(&is_forbidden, true);
+	kva_store_relaxed(&place_errno, error);
+}
+
 /* Place fresh memory. A refusal is counted and borne, but for a bound place. */
 static bool
 put_in_place(struct kva_block *b)
 {
 	if (b->place == KVA_PLACE_ANY)
 		return true;
-	if (kva_os.bind(b->base, b->capacity, b->place) == 0)
+	if (kva_os.bind(b->base, b->capacity, b->place) == 0) {
+		kva_store_relaxed(&is_forbidden, false);
 		return true;
-	kva_store_relaxed(&place_errno, errno);
+	}
+	note_refusal(errno);
 	b->misplaced = true;
+	b->refusal = (uint8_t)errno;
 	return !kva_place_is_bind(b->place);
 }
 
@@ -113,10 +125,60 @@ kva_source_give(const kv_arena_block_source_t *from, struct kva_block *b)
 	kva_source_forget(b);
 }
 
+/* Whether the ends of a block still lie on its node: when a node goes away, the system
+ * moves what lay there, and forgets that it was bound. */
+static bool
+is_still_there(const struct kva_block *b)
+{
+	void *ends[] = { b->base, b->base + b->capacity - kva_os.page() };
+	int node[] = { -1, -1 }, wanted = kva_place_node(b->place);
+
+	if (kva_os.where(ends, node, 2) != 0)
+		return true;	/* not told */
+	return (node[0] < 0 || node[0] == wanted) && (node[1] < 0 || node[1] == wanted);
+}
+
+static int
+populate(struct kva_block *b)
+{
+	int result;
+
+	if (kva_os.bind(b->base, b->capacity, b->place) != 0)
+		return -1;
+	kva_watch_restore(b->base, b->capacity);
+	result = kva_os.populate(b->base, b->capacity);
+	kva_watch_forbid(b->base, b->capacity);
+	return result;
+}
+
+int
+kva_source_commit(struct kva_block *b)
+{
+	int result = 0;
+
+	if (!kva_place_is_bind(b->place))
+		return 0;
+	if (!b->warm) {
+		result = populate(b);
+	} else if (!is_still_there(b)) {
+		errno = EINVAL;
+		result = -1;
+	}
+	if (result != 0)
+		note_refusal(errno);
+	return result;
+}
+
 int
 kva_source_place_errno(void)
 {
 	return kva_load_relaxed(&place_errno);
+}
+
+bool
+kva_source_may_place(void)
+{
+	return !kva_load_relaxed(&is_forbidden);
 }
 
 static void *

@@ -25,7 +25,8 @@ struct kva_block {
 	struct kva_segment *segment;	/* what it was cut from, NULL: nothing */
 	kva_place_t place;		/* where it should lie */
 	bool huge;			/* huge pages were asked for */
-	bool misplaced;			/* the system would not place it */
+	bool misplaced;			/* the system would not place it, */
+	uint8_t refusal;		/* with this errno */
 	bool dirty;			/* may hold what an earlier owner left */
 	bool warm;			/* was in use before and kept */
 	bool own;			/* one large allocation has it to itself */
@@ -51,8 +52,16 @@ void kva_source_give(const kv_arena_block_source_t *from, struct kva_block *b);
 struct kva_block *kva_source_describe(char *base, size_t size);
 void kva_source_forget(struct kva_block *b);
 
-/* Why the system last refused a place, 0: it never did. */
+/* Have memory behind a block of a bound place before it is handed out: a touch that
+ * finds the node full is answered with the OOM killer. A warm block has some, which
+ * must still lie there. -1 with errno: it cannot be had; the block stays as it is.
+ * Blocks of other places are left alone. */
+int kva_source_commit(struct kva_block *b);
+
+/* Why the system last refused a place, 0: it never did; whether it lets us place
+ * memory at all, as far as it was asked. */
 int kva_source_place_errno(void);
+bool kva_source_may_place(void);
 
 static inline bool
 kva_source_is_custom(const kv_arena_block_source_t *from)

@@ -202,11 +202,12 @@ count_pages(const int *node, size_t n, kva_place_t place, kv_arena_numa_report_t
 	int wanted = kva_place_node(place);
 
 	for (size_t i = 0; i < n; i++) {
-		if (node[i] < 0 || node[i] >= KV_ARENA_MAX_NODES) {
+		if (node[i] < 0) {
 			r->pages_untouched++;
 			continue;
 		}
-		r->pages_on[node[i]]++;
+		if (node[i] < KV_ARENA_MAX_NODES)
+			r->pages_on[node[i]]++;
 		if (wanted == KVA_NO_NODE || wanted == node[i])
 			r->pages_wanted++;
 		else
@@ -243,9 +244,10 @@ kva_stats_numa(const struct kva_arena *arena, kv_arena_numa_report_t *r)
 	memset(r, 0, sizeof *r);
 	r->nodes = kva_os.nodes();
 	r->wanted_node = kva_place_node(a->setup.place);
-	r->last_errno = kva_source_place_errno();
-	r->permitted = r->last_errno != EPERM && r->last_errno != ENOSYS;
+	r->permitted = kva_source_may_place();
 	r->fallbacks = a->tolls ? a->tolls->misplaced : 0;
+	r->last_errno = r->fallbacks ? (int)a->tolls->refusal
+		: kva_source_place_errno();
 	for (const struct kva_block *b = a->blocks; b && result == 0; b = b->next)
 		result = ask_block(b, r);
 	for (const struct kva_block *b = a->spares; b && result == 0; b = b->next)

@@ -73,6 +73,10 @@ START_TEST(preferred_memory_comes_from_elsewhere_when_its_node_is_full)
 	kvt_eq(r.pages_on[KVO_FULL_NODE], 0);
 	kvt_eq(r.pages_wanted, 0);
 	kvt_cmp(r.pages_elsewhere, >, 300);
+	kvt_cmp(r.fallbacks, >, 0);
+	kvt_eq(r.fallbacks, kvi_stats(a).numa_fallbacks);
+	kvt_eq(r.last_errno, ENOMEM);
+	kvt_true(r.permitted);
 	kvi_destroy(a);
 }
 END_TEST

@@ -126,11 +126,11 @@ START_TEST(machines_with_nodes_have_a_line_for_pages)
 	kvt_true(says(a, KV_ARENA_REPORT_JSON, "\"nodes\": 4, \"wanted_node\": 1, "));
 	kvo_refuse_nodes(EPERM);
 	kvt_true(!says(a, KV_ARENA_REPORT_TEXT, "pages in place"));
-	kvt_true(!says(a, KV_ARENA_REPORT_JSON, "\"numa\""));
+	kvt_true(!says(a, KV_ARENA_REPORT_JSON, "pages_wanted"));
 	kvt_alloc(a, 3 * MIB);		/* which is refused its place */
 	kvo_refuse_nodes(0);
-	kvt_true(says(a, KV_ARENA_REPORT_TEXT, "untouched, placing not permitted\n"));
-	kvt_true(says(a, KV_ARENA_REPORT_JSON, "\"permitted\": false, \"last_errno\": 1"));
+	kvt_true(says(a, KV_ARENA_REPORT_TEXT, "numa: placing memory is not permitted\n"));
+	kvt_true(says(a, KV_ARENA_REPORT_JSON, "\"permitted\": false, \"fallbacks\": 1"));
 	kvi_destroy(a);
 }
 END_TEST
