@@ -157,7 +157,7 @@ create_and_fill(void *arg)
 	struct kvt_worker *w = arg;
 
 	for (size_t i = 0; i < w->n; i++) {
-		kv_arena_t *a = kvt_create_safe(1024 << i % 7);
+		kv_arena_t *a = kvt_create_safe((size_t)1024 << i % 7);
 		kv_arena_t *child = kv_arena_create_child(a, NULL);
 
 		for (size_t k = 0; k < 20; k++) {
