@@ -29,6 +29,7 @@
  * than the block's first cache miss.
  */
 #include "cache.h"
+#include "atomic.h"
 #include "segment.h"
 #include "size.h"
 #include "watch.h"
@@ -60,7 +61,7 @@ struct kv_arena_cache {
 	size_t held;			/* bytes mapped and not yet unmapped */
 	uint64_t returned;		/* bytes unmapped or emptied */
 	uint64_t takes, hits, puts;
-	unsigned users;			/* arenas */
+	unsigned users;			/* arenas; atomic, relaxed: only a count */
 
 	kv_arena_cache_t *next;		/* list of caches, under caches_lock */
 };
@@ -444,18 +445,14 @@ kv_arena_cache_t *
 kva_cache_join(kv_arena_cache_t *c)
 {
 	c = c ? c : &process_cache;
-	pthread_mutex_lock(&c->lock);
-	c->users++;
-	pthread_mutex_unlock(&c->lock);
+	kva_add_relaxed(&c->users, 1);
 	return c;
 }
 
 void
 kva_cache_leave(kv_arena_cache_t *c)
 {
-	pthread_mutex_lock(&c->lock);
-	c->users--;
-	pthread_mutex_unlock(&c->lock);
+	kva_sub_relaxed(&c->users, 1);
 }
 
 kv_arena_cache_t *
@@ -490,14 +487,9 @@ unlink_cache(kv_arena_cache_t *c)
 int
 kv_arena_cache_destroy(kv_arena_cache_t *c)
 {
-	bool is_used;
-
 	if (!c)
 		return 0;
-	pthread_mutex_lock(&c->lock);
-	is_used = c->users > 0;
-	pthread_mutex_unlock(&c->lock);
-	if (is_used) {
+	if (kva_load_relaxed(&c->users) > 0) {
 		errno = EBUSY;
 		return -1;
 	}

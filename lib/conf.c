@@ -7,6 +7,7 @@
  *	nocache		arenas keep no blocks
  *	stats		detailed statistics in every arena
  *	nohuge		no huge pages
+ *	debug		KV_ARENA_DEBUG_FILL in every arena; debug:N: level N
  *	fail:nth=N	the N-th call to the system fails
  *	fail:from=N	and all that follow
  */
@@ -25,6 +26,7 @@
 
 static struct {
 	bool nocache, stats, nohuge;
+	kv_arena_debug_t debug;		/* least level of every arena */
 } environment;
 
 /* ---- The environment ------------------------------------------------------- */
@@ -54,6 +56,7 @@ static void
 read_word(const char *text, size_t n)
 {
 	struct kva_fault plan = { .calls = KVA_ALL_CALLS };
+	uint64_t level;
 
 	if (is_word(text, n, "nocache"))
 		environment.nocache = true;
@@ -61,6 +64,11 @@ read_word(const char *text, size_t n)
 		environment.stats = true;
 	else if (is_word(text, n, "nohuge"))
 		environment.nohuge = true;
+	else if (is_word(text, n, "debug"))
+		environment.debug = KV_ARENA_DEBUG_FILL;
+	else if (number_after(text, n, "debug:", &level) &&
+		 level <= KV_ARENA_DEBUG_GUARD)
+		environment.debug = (kv_arena_debug_t)level;
 	else if (number_after(text, n, "fail:nth=", &plan.nth))
 		kva_fault_plan(&plan);
 	else if (number_after(text, n, "fail:from=", &plan.nth)) {
@@ -109,6 +117,8 @@ kva_conf_with_environment(const kv_arena_config_t *config)
 		c.enable_block_cache = false;
 	if (environment.stats)
 		c.enable_detailed_stats = true;
+	if (environment.debug > c.debug)
+		c.debug = environment.debug;
 	if (environment.nohuge && c.huge_pages == KV_ARENA_HUGE_AUTO)
 		c.huge_pages = KV_ARENA_HUGE_OFF;
 	return c;

@@ -320,6 +320,24 @@ START_TEST(words_of_the_environment_change_every_config)
 }
 END_TEST
 
+START_TEST(a_debug_level_of_the_environment_only_raises)
+{
+	static const struct {
+		const char *text;
+		int level;
+	} cases[] = {
+		{ "debug", 2 }, { "debug:1", 1 }, { "debug:3", 3 }, { "debug:0", 0 },
+		{ "debug:4", 0 }, { "debug:", 0 }, { "debugger", 0 },
+	};
+
+	if (!say(cases[_i].text))
+		return;
+	kvt_eq((int)changed().debug, cases[_i].level);
+	config.debug = KV_ARENA_DEBUG_CHECK;
+	kvt_eq((int)changed().debug, cases[_i].level > 1 ? cases[_i].level : 1);
+}
+END_TEST
+
 START_TEST(what_is_not_understood_is_passed_over)
 {
 	static const char *const texts[] = {
@@ -412,6 +430,7 @@ main(void)
 	g = kvt_group(s, "environment");
 	tcase_add_checked_fixture(g, start, kvo_end);
 	tcase_add_test(g, words_of_the_environment_change_every_config);
+	tcase_add_loop_test(g, a_debug_level_of_the_environment_only_raises, 0, 7);
 	tcase_add_loop_test(g, what_is_not_understood_is_passed_over, 0, 20);
 	tcase_add_test(g, a_megabyte_of_nonsense_is_passed_over);
 	tcase_add_test(g, the_environment_has_the_nth_call_fail);
