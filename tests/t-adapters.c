@@ -232,11 +232,12 @@ START_TEST(a_missing_arena_is_refused)
 END_TEST
 
 /* Like a library: keep some, grow some, free some, and never lose a byte. */
-START_TEST(a_random_life)
+static void
+live(kv_arena_t *a, size_t steps)
 {
 	enum { SLOTS = 40 };
 	struct { unsigned char *p; size_t size; } slot[SLOTS] = { 0 };
-	size_t steps = kvt_scaled(40000), step;
+	size_t step;
 	uint64_t seed = 20260714;
 
 	for (step = 0; step < steps; step++) {
@@ -248,26 +249,50 @@ START_TEST(a_random_life)
 		if (slot[i].p)
 			kvt_true(holds(slot[i].p, slot[i].size, (int)i + 1));
 		if (seed >> 62 == 0) {
-			kv_arena_adapter_free(arena, slot[i].p);
+			kv_arena_adapter_free(a, slot[i].p);
 			slot[i].p = NULL;
 			continue;
 		}
 		if (slot[i].p && !size) {
-			slot[i].p = kv_arena_adapter_realloc(arena, slot[i].p, 0);
+			slot[i].p = kv_arena_adapter_realloc(a, slot[i].p, 0);
 			kvt_true(slot[i].p == NULL);
 			continue;
 		}
 		if (slot[i].p) {
 			size_t kept = slot[i].size < size ? slot[i].size : size;
 
-			slot[i].p = kv_arena_adapter_realloc(arena, slot[i].p, size);
+			slot[i].p = kv_arena_adapter_realloc(a, slot[i].p, size);
 			kvt_true(holds(slot[i].p, kept, (int)i + 1));
 		} else {
-			slot[i].p = kv_arena_adapter_malloc(arena, size);
+			slot[i].p = kv_arena_adapter_malloc(a, size);
 		}
 		kvt_true(slot[i].p != NULL);
 		memset(slot[i].p, (int)i + 1, size);
 		slot[i].size = size;
+	}
+}
+
+START_TEST(a_random_life)
+{
+	live(arena, kvt_scaled(40000));
+}
+END_TEST
+
+START_TEST(a_random_life_at_every_debug_level)
+{
+	kv_arena_config_t config = KV_ARENA_DEFAULT_CONFIG;
+	int level;
+
+	for (level = KV_ARENA_DEBUG_OFF; level <= KV_ARENA_DEBUG_GUARD; level++) {
+		kv_arena_t *a;
+
+		config.debug = (kv_arena_debug_t)level;
+		config.enable_detailed_stats = level % 2 == 0;
+		a = kv_arena_create_ex(&config);
+		live(a, kvt_scaled(4000));
+		kv_arena_reset(a);
+		live(a, kvt_scaled(4000));
+		kv_arena_destroy(a);
 	}
 }
 END_TEST
@@ -590,6 +615,7 @@ main(void)
 	tcase_add_test(t, a_context_last_means_the_same);
 	tcase_add_test(t, a_missing_arena_is_refused);
 	tcase_add_test(t, a_random_life);
+	tcase_add_test(t, a_random_life_at_every_debug_level);
 
 	t = kvt_group(s, "sized and bare");
 	tcase_add_checked_fixture(t, setup, teardown);
