@@ -228,11 +228,9 @@ fold_if_due(struct kva_arena *a, struct kva_window *w)
 {
 	if (!kva_window_is_due(w))
 		return;
-	if (a->team)
-		kva_team_lock(a);
+	kva_arena_lock(a);
 	kva_arena_fold(a, w);
-	if (a->team)
-		kva_team_unlock(a);
+	kva_arena_unlock(a);
 }
 
 static bool

@@ -22,20 +22,6 @@ invalid(void)
 	return -1;
 }
 
-static void
-lock(struct kva_arena *a)
-{
-	if (a->team)
-		kva_team_lock(a);
-}
-
-static void
-unlock(struct kva_arena *a)
-{
-	if (a->team)
-		kva_team_unlock(a);
-}
-
 /* ---- Mark and rewind ------------------------------------------------------------ */
 
 kv_arena_mark_t
@@ -92,9 +78,9 @@ kv_arena_defer(kv_arena_t *arena, void (*fn)(void *arg), void *arg)
 		return -1;
 	d->fn = fn;
 	d->arg = arg;
-	lock(a);
+	kva_arena_lock(a);
 	kva_scope_defer(a, d);
-	unlock(a);
+	kva_arena_unlock(a);
 	return 0;
 }
 
@@ -110,11 +96,11 @@ kv_arena_handle(kv_arena_t *arena, void *ptr)
 		errno = EINVAL;
 		return h;
 	}
-	lock(a);
+	kva_arena_lock(a);
 	h.cell = kva_scope_cell(a);
 	if (h.cell)
 		h.generation = kva_load_relaxed(h.cell);
-	unlock(a);
+	kva_arena_unlock(a);
 	if (h.cell)
 		h.ptr = ptr;
 	else
@@ -153,9 +139,9 @@ kv_arena_owns(const kv_arena_t *arena, const void *ptr)
 
 	if (!a || !ptr)
 		return false;
-	lock(a);
+	kva_arena_lock(a);
 	owns = kva_arena_owns(a, ptr);
-	unlock(a);
+	kva_arena_unlock(a);
 	return owns;
 }
 

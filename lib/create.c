@@ -412,11 +412,9 @@ kv_arena_compact(kv_arena_t *arena)
 
 	if (!a || kva_arena_is_sealed(a))
 		return 0;
-	if (a->team)
-		kva_team_lock(a);
+	kva_arena_lock(a);
 	bytes = kva_arena_compact(a, &gone);
-	if (a->team)
-		kva_team_unlock(a);
+	kva_arena_unlock(a);
 	kva_arena_give_back(a, gone);
 	return bytes;
 }

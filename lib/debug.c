@@ -116,14 +116,12 @@ check_untouched(struct kva_arena *a, const char *p, size_t size)
 {
 	const struct kva_block *b;
 
-	if (a->team)
-		kva_team_lock(a);
+	kva_arena_lock(a);
 	b = block_of(a, p);
 	if (b && b->filled && !is_all(p, size, ENDED))
 		report(a, "written after the reset that ended it, before it became",
 			p, size);
-	if (a->team)
-		kva_team_unlock(a);
+	kva_arena_unlock(a);
 }
 
 void

@@ -68,6 +68,21 @@ void kva_team_destroy(struct kva_arena *a);
 void kva_team_lock(struct kva_arena *a);
 void kva_team_unlock(struct kva_arena *a);
 
+/* L2 of an arena that has one; an UNSAFE arena's caller is alone. */
+static inline void
+kva_arena_lock(struct kva_arena *a)
+{
+	if (a->team)
+		kva_team_lock(a);
+}
+
+static inline void
+kva_arena_unlock(struct kva_arena *a)
+{
+	if (a->team)
+		kva_team_unlock(a);
+}
+
 /* The calling thread's shard, bound now if it had none; NULL: ENOMEM. */
 struct kva_shard *kva_shard_mine(struct kva_arena *a);
 

@@ -15,21 +15,13 @@
 #include <string.h>
 
 static struct kva_arena *
-lock(const struct kva_arena *a)
+lock_settled(const struct kva_arena *a)
 {
 	struct kva_arena *locked = (struct kva_arena *)(uintptr_t)a;
 
-	if (a->team)
-		kva_team_lock(locked);
+	kva_arena_lock(locked);
 	kva_arena_settle(locked);
 	return locked;
-}
-
-static void
-unlock(struct kva_arena *a)
-{
-	if (a->team)
-		kva_team_unlock(a);
 }
 
 /* What the windows of an arena hold together. */
@@ -128,7 +120,7 @@ read_counts(const struct kva_counts *c, kv_arena_stats_t *s)
 void
 kva_stats_read(const struct kva_arena *arena, kv_arena_stats_t *s)
 {
-	struct kva_arena *a = lock(arena);
+	struct kva_arena *a = lock_settled(arena);
 	struct kva_counts c = counts_of(a);
 
 	memset(s, 0, sizeof *s);
@@ -143,7 +135,7 @@ kva_stats_read(const struct kva_arena *arena, kv_arena_stats_t *s)
 		s->shard_handovers = a->team->handovers;
 		s->lock_waits = kva_load_relaxed(&a->team->waits);
 	}
-	unlock(a);
+	kva_arena_unlock(a);
 }
 
 /* Owners go on writing their tallies, so what they show now is taken off what is
@@ -151,7 +143,7 @@ kva_stats_read(const struct kva_arena *arena, kv_arena_stats_t *s)
 void
 kva_stats_reset(struct kva_arena *arena)
 {
-	struct kva_arena *a = lock(arena);
+	struct kva_arena *a = lock_settled(arena);
 	struct kva_counts now = counts_of(a);
 	struct kva_counts *folded = a->tolls ? &a->tolls->counts : NULL;
 	uint64_t bytes;
@@ -168,27 +160,27 @@ kva_stats_reset(struct kva_arena *arena)
 	a->resets = 0;
 	a->bytes.asked_origin = now.bytes;
 	a->bytes.peak = a->bytes.reserved;
-	unlock(a);
+	kva_arena_unlock(a);
 }
 
 size_t
 kva_stats_reserved(const struct kva_arena *arena)
 {
-	struct kva_arena *a = lock(arena);
+	struct kva_arena *a = lock_settled(arena);
 	size_t bytes = a->bytes.reserved;
 
-	unlock(a);
+	kva_arena_unlock(a);
 	return bytes;
 }
 
 size_t
 kva_stats_handed(const struct kva_arena *arena)
 {
-	struct kva_arena *a = lock(arena);
+	struct kva_arena *a = lock_settled(arena);
 	size_t bytes = a->bytes.handed + view_of(a).used -
 		kva_load_relaxed(&a->bytes.records);
 
-	unlock(a);
+	kva_arena_unlock(a);
 	return bytes;
 }
 
@@ -238,7 +230,7 @@ ask_block(const struct kva_block *b, kv_arena_numa_report_t *r)
 int
 kva_stats_numa(const struct kva_arena *arena, kv_arena_numa_report_t *r)
 {
-	struct kva_arena *a = lock(arena);
+	struct kva_arena *a = lock_settled(arena);
 	int result = 0;
 
 	memset(r, 0, sizeof *r);
@@ -252,6 +244,6 @@ kva_stats_numa(const struct kva_arena *arena, kv_arena_numa_report_t *r)
 		result = ask_block(b, r);
 	for (const struct kva_block *b = a->spares; b && result == 0; b = b->next)
 		result = ask_block(b, r);
-	unlock(a);
+	kva_arena_unlock(a);
 	return result;
 }
