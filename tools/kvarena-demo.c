@@ -225,6 +225,7 @@ create_arena(void)
 
 struct team {
 	struct memtable table;
+	const char *memory;		/* its name */
 	size_t threads;
 	atomic_size_t done;		/* words, for the progress */
 	atomic_size_t finished;		/* threads */
@@ -285,10 +286,13 @@ look_up(void *arg)
 static double
 run(struct team *team, void *(*fn)(void *), const char *what)
 {
+	char label[64];
 	struct worker w[MOST_THREADS];
 	const struct timespec tenth = { 0, 100000000 };
 	double began;
 
+	snprintf(label, sizeof label, "%s, %zu thread%s: %s", team->memory,
+		team->threads, team->threads > 1 ? "s" : "", what);
 	atomic_store(&team->done, 0);
 	atomic_store(&team->finished, 0);
 	began = now();
@@ -306,7 +310,7 @@ run(struct team *team, void *(*fn)(void *), const char *what)
 			die(1, "thread", strerror(error));
 	}
 	while (!options.quiet && atomic_load(&team->finished) < team->threads) {
-		show(what, atomic_load(&team->done), input.n);
+		show(label, atomic_load(&team->done), input.n);
 		nanosleep(&tenth, NULL);
 	}
 	for (size_t i = 0; i < team->threads; i++)
@@ -363,7 +367,8 @@ measure(size_t threads, kv_arena_t *arena)
 {
 	struct memtable_memory memory = { arena != NULL ? take_from_arena :
 		take_from_malloc, arena };
-	struct team team = { .threads = threads };
+	struct team team = { .memory = arena ? "kvarena" : "malloc",
+		.threads = threads };
 	struct figures f;
 	size_t before;
 
@@ -371,7 +376,7 @@ measure(size_t threads, kv_arena_t *arena)
 	(void)MALLOC_TRIM();
 	before = MALLOC_BYTES();
 	memtable_start(&team.table, memory);
-	f.load = run(&team, load, arena ? "loading, kvarena" : "loading, malloc");
+	f.load = run(&team, load, "loading");
 	f.held = arena ? kv_arena_memory_usage(arena) : MALLOC_BYTES() - before;
 	f.look_up = run(&team, look_up, "looking up");
 	walk(&team.table);
