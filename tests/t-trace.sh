@@ -155,6 +155,40 @@ check_replays()
 	ok "touch nothing" gives 0 "$tool" replay --runs 1 --touch none $sample
 }
 
+# ---- a report as a page ----
+check_html()
+{
+	cat >report.json <<-'END'
+	{"kvarena": "1.0.0", "arenas": [
+	 {"path": "root/<b>\"&\u0007", "id": 1, "shared": true,
+	  "used_bytes": 300, "padding_bytes": 50, "free_bytes": 650,
+	  "current_memory_usage": 1000, "peak_memory_usage": 2000,
+	  "total_allocations": 1234567,
+	  "size_distribution": [0, 0, 0, 7, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]},
+	 {"path": "small", "current_memory_usage": 10, "free_bytes": 10}]}
+	END
+	ok "html" gives 0 "$tool" html -o page.html report.json
+	ok "has plots" test "$(grep -c '<svg' page.html)" = 3
+	ok "escapes names" says page.html 'root/&lt;b&gt;&quot;&amp;\?'
+	ok "and nothing else slips through" test "$(grep -c '<b>' page.html)" = 0
+	ok "shows shares" says page.html 'used 300 B, 30\.0 %'
+	ok "shows sizes" says page.html '5 to 8 bytes: 7, 63\.6 %'
+	ok "needs nothing else" \
+		test "$(grep -Ec 'src=|href=|url\(|http' page.html)" = 0
+	ok "leaves no draft" test ! -e page.html.part
+	ok "to standard output" gives 0 sh -c '"$1" html - <report.json' - "$tool"
+	ok "the same but for the name" test "$(grep -c '<svg' out)" = 3
+	echo '{"kvarena": "1.0.0", "arenas": []}' >none.json
+	ok "no arena" gives 0 "$tool" html none.json
+	ok "says so" says out 'There is no arena'
+	echo '{"kvarena": "1.0.0",' >short.json
+	ok "a broken report" gives 1 "$tool" html -o other.html short.json
+	ok "says where" says err 'short.json: line 2: a member'
+	ok "and writes nothing" test ! -e other.html
+	ok "no report" gives 1 "$tool" html no.json
+	ok "says which" says err '^kvarena-trace: no.json: No such file'
+}
+
 # ---- wrong usage ----
 # misuse PATTERN ARGUMENT... -- status 2, and stderr names the argument
 misuse()
@@ -170,7 +204,7 @@ check_usage()
 {
 	misuse 'command is missing'
 	misuse "'frob'" frob
-	misuse 'trace file is missing' dump
+	misuse 'dump: a file is missing' dump
 	misuse "'b'" dump a b
 	misuse "'--frob'" dump --frob a
 	misuse "'-z'" advise -z a
@@ -180,6 +214,7 @@ check_usage()
 	misuse "'half'" tune --arena half a
 	misuse "'x'" replay --block x a
 	misuse 'program to run is missing' record -o a
+	misuse 'html: a file is missing' html -o a
 	misuse "'33'" record --depth 33 true
 	misuse 'too few' record --limit 1k true
 	ok "help" gives 0 "$tool" --help
@@ -264,6 +299,7 @@ else
 	sample=trace-sample.kvt
 fi
 check_replays
+check_html
 check_usage
 check_files
 

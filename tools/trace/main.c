@@ -15,6 +15,7 @@
 static const char help[] =
 "usage: kvarena-trace record [OPTION...] [--] PROGRAM [ARGUMENT...]\n"
 "       kvarena-trace replay|tune|advise|dump [OPTION...] FILE\n"
+"       kvarena-trace html [-o FILE] REPORT\n"
 "\n"
 "Records what a program allocates, and tells what an arena would make of it.\n"
 "\n"
@@ -48,6 +49,9 @@ static const char help[] =
 "    --summary       print counts only\n"
 "    --sites         print the call sites, the largest first\n"
 "    --lines         with file and line\n"
+"  html      make a page of a report of arenas (kv_arena_write_report as JSON;\n"
+"            - reads standard input), with plots, that needs nothing but itself\n"
+"    -o FILE         where it goes (standard output)\n"
 "\n"
 "  -h, --help        this text          -V, --version     the version\n"
 "\n"
@@ -63,6 +67,7 @@ static const struct command {
 	{ "tune", kvt_tune },
 	{ "advise", kvt_advise },
 	{ "dump", kvt_dump },
+	{ "html", kvt_html },
 	{ "worker", kvt_worker_main },	/* what the tool starts for a replay */
 };
 

@@ -36,9 +36,9 @@ const char *
 kvt_options_file(int argc, char **argv)
 {
 	if (optind >= argc)
-		kvt_misuse("%s: a trace file is missing", argv[0]);
+		kvt_misuse("%s: a file is missing", argv[0]);
 	if (optind + 1 < argc)
-		kvt_misuse("%s: one trace file only, but there is also '%s'",
+		kvt_misuse("%s: one file only, but there is also '%s'",
 			argv[0], argv[optind + 1]);
 	return argv[optind];
 }

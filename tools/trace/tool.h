@@ -47,5 +47,6 @@ int kvt_replay(int argc, char **argv);
 int kvt_tune(int argc, char **argv);
 int kvt_advise(int argc, char **argv);
 int kvt_dump(int argc, char **argv);
+int kvt_html(int argc, char **argv);
 
 #endif
