@@ -197,8 +197,7 @@ missing(const struct kva_window *w, size_t size, size_t alignment)
 {
 	size_t pad = alignment > KV_ARENA_ALIGNMENT
 		? kva_padding((uintptr_t)w->bump.cur, alignment) : 0;
-	size_t need = pad + kva_round_up(size, KV_ARENA_ALIGNMENT) + w->gap +
-		(alignment < KV_ARENA_ALIGNMENT ? KV_ARENA_ALIGNMENT : 0);
+	size_t need = pad + kva_round_up(size, KV_ARENA_ALIGNMENT) + w->gap;
 	size_t room = kva_window_room(w);
 
 	return need > room ? need - room : 0;
