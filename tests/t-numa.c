@@ -8,6 +8,7 @@
 #include "cache.h"
 #include "front.h"
 #include "kvinside.h"
+#include "kvsource.h"
 #include "kvthread.h"
 
 #include <stdio.h>
@@ -96,15 +97,30 @@ START_TEST(other_memory_is_not_touched_before_its_owner_does)
 }
 END_TEST
 
-START_TEST(compact_leaves_bound_memory_where_it_is)
+/* Steps of the current block that a rewind left unused. */
+static uint64_t
+emptied_by_compact(kv_arena_numa_policy_t policy)
 {
-	kv_arena_t *a = create_bound(1);
+	kv_arena_t *a = create_at(KV_ARENA_THREAD_UNSAFE, policy, 1);
+	kv_arena_mark_t mark;
+	uint64_t before;
 
-	kvi_load(a, 3 * MIB);
+	kvi_load(a, MIB);	/* so that the block is a large one */
+	mark = kv_arena_mark(a);
+	kvi_load(a, 300000);
+	kv_arena_rewind(a, mark);
+	before = calls(KVA_CALL_DISCARD);
 	kv_arena_compact(a);
-	kvt_eq(calls(KVA_CALL_DISCARD), 0);
+	before = calls(KVA_CALL_DISCARD) - before;
 	kvi_load(a, MIB);
 	kvi_destroy(a);
+	return before;
+}
+
+START_TEST(compact_leaves_bound_memory_where_it_is)
+{
+	kvt_cmp(emptied_by_compact(KV_ARENA_NUMA_PREFERRED), >, 0);
+	kvt_eq(emptied_by_compact(KV_ARENA_NUMA_BIND), 0);
 }
 END_TEST
 
@@ -270,6 +286,27 @@ START_TEST(a_thread_takes_over_only_what_lies_on_its_node)
 	}
 	kvt_eq(kvi_stats(a).shards, 2);
 	kvt_eq(kvi_stats(a).shard_handovers, 98);
+	kvi_destroy(a);
+}
+END_TEST
+
+/* Its blocks have no place, so that one front serves all. */
+START_TEST(an_arena_with_a_source_is_not_local)
+{
+	struct kvt_source source = KVT_SOURCE;
+	kv_arena_config_t config = kvi_config(KV_ARENA_THREAD_SAFE);
+	kv_arena_t *a;
+
+	config.enable_numa = true;
+	config.numa_policy = KV_ARENA_NUMA_LOCAL;
+	config.block_source = kvt_hooks(&source);
+	a = kvi_create(&config);
+	for (int node = 0; node < 2; node++) {
+		kvo_run_on(node);
+		kvi_load(a, 1000);
+	}
+	kvt_eq(source.takes, 1);
+	kvo_run_on(0);
 	kvi_destroy(a);
 }
 END_TEST
@@ -484,6 +521,7 @@ main(void)
 	tcase_add_loop_test(g, a_thread_that_stays_finds_its_block_again, 0, 2);
 	tcase_add_test(g, a_thread_that_moves_meanwhile_mixes_no_nodes);
 	tcase_add_test(g, a_thread_takes_over_only_what_lies_on_its_node);
+	tcase_add_test(g, an_arena_with_a_source_is_not_local);
 	tcase_add_test(g, an_arena_in_a_buffer_goes_on_locally);
 	tcase_add_test(g,
 		interleaved_memory_has_small_pages_unless_huge_ones_are_required);
