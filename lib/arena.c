@@ -413,6 +413,16 @@ kva_arena_admit(struct kva_arena *into, struct kva_arena *from)
 	return -1;
 }
 
+/* Bytes asked for that are live or abandoned; where nobody counts, those handed
+ * out. Its windows are shut. */
+static uint64_t
+asked_since_reset(const struct kva_arena *a)
+{
+	if (kva_arena_is_counted(a))
+		return kva_arena_asked(a) - a->bytes.asked_before;
+	return a->bytes.handed - a->bytes.records;
+}
+
 /* The windows of from are shut; what they had left is lost to into as a tail. */
 void
 kva_arena_absorb(struct kva_arena *into, struct kva_arena *from)
@@ -431,7 +441,7 @@ kva_arena_absorb(struct kva_arena *into, struct kva_arena *from)
 	into->bytes.tails += from->bytes.tails;
 	into->bytes.abandoned += from->bytes.abandoned;
 	into->bytes.records += from->bytes.records;
-	into->bytes.asked_before -= kva_arena_asked(from) - from->bytes.asked_before;
+	into->bytes.asked_before -= asked_since_reset(from);
 
 	from->bytes.reserved -= moved;
 	from->bytes.headers -= headers;
