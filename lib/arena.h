@@ -32,7 +32,8 @@ struct kva_setup {
 	uint32_t max_spares;
 	kva_place_t place;
 	bool local;			/* place each block where its thread runs */
-	bool small_pages;
+	bool small_pages;		/* never huge ones, */
+	bool small_first;		/* or only once it is large */
 	bool zero;
 	bool learns;			/* of its sizes, by its name */
 	uint8_t debug;			/* kv_arena_debug_t */

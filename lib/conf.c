@@ -232,9 +232,9 @@ kva_conf_read(const kv_arena_config_t *c, struct kva_setup *setup,
 	if (choose_place(c, setup) != 0)
 		return -1;
 	choose_sizes(c, setup);
-	setup->small_pages = c->huge_pages == KV_ARENA_HUGE_OFF ||
-		(setup->place == KVA_PLACE_INTERLEAVE &&	/* page by page */
-		 c->huge_pages != KV_ARENA_HUGE_REQUIRE);
+	setup->small_pages = c->huge_pages == KV_ARENA_HUGE_OFF;
+	setup->small_first = c->huge_pages == KV_ARENA_HUGE_AUTO &&
+		setup->place == KVA_PLACE_INTERLEAVE;
 	setup->zero = c->zero;
 	setup->debug = (uint8_t)c->debug;
 	setup->learns = c->learn_block_size && c->name && *c->name;

@@ -45,13 +45,25 @@ open_up(struct kva_block *b)
 		kva_os.protect(b->base, b->capacity, KVA_ACCESS_WRITE) == 0;
 }
 
+/* Interleaved memory is even page by page, and so, within 1 %, in huge pages once
+ * there are a hundred for each node. */
+static bool
+wants_small_pages(const struct kva_arena *a)
+{
+	uint64_t many = (uint64_t)100 * KVA_SEGMENT_SIZE * (unsigned)kva_os.nodes();
+
+	if (!a->setup.small_first)
+		return a->setup.small_pages;
+	return kva_load_relaxed(&a->charged) < many;
+}
+
 static struct kva_block *
 obtain(struct kva_arena *a, size_t capacity)
 {
 	struct kva_want want = {
 		.capacity = capacity,
 		.place = a->setup.place,
-		.small_pages = a->setup.small_pages,
+		.small_pages = wants_small_pages(a),
 	};
 	int node;
 

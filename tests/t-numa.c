@@ -305,7 +305,7 @@ START_TEST(an_arena_with_a_source_is_not_local)
 		kvo_run_on(node);
 		kvi_load(a, 1000);
 	}
-	kvt_eq(source.takes, 1);
+	kvt_true(kva_arena_of(a)->fronts == NULL);
 	kvo_run_on(0);
 	kvi_destroy(a);
 }
@@ -348,6 +348,23 @@ note_huge(void *p, size_t size, bool on)
 }
 
 /* In huge pages a few MiB would lie on a few nodes. */
+START_TEST(interleaved_memory_has_huge_pages_once_they_are_even)
+{
+	const uint64_t many = 100 * KVO_NODES;
+	kv_arena_t *a;
+
+	kva_os.huge = note_huge;
+	a = create_at(KV_ARENA_THREAD_UNSAFE, KV_ARENA_NUMA_INTERLEAVE, -1);
+	for (uint64_t i = 0; i < many - 2; i++)
+		kvt_true(kvt_alloc(a, 2 * MIB) != NULL);
+	kvt_eq(wanted, 0);
+	for (uint64_t i = 0; i < 10; i++)
+		kvt_true(kvt_alloc(a, 2 * MIB) != NULL);
+	kvt_cmp(wanted, >=, 8);
+	kvi_destroy(a);
+}
+END_TEST
+
 START_TEST(interleaved_memory_has_small_pages_unless_huge_ones_are_required)
 {
 	kv_arena_config_t config = kvi_config(KV_ARENA_THREAD_UNSAFE);
@@ -523,6 +540,7 @@ main(void)
 	tcase_add_test(g, a_thread_takes_over_only_what_lies_on_its_node);
 	tcase_add_test(g, an_arena_with_a_source_is_not_local);
 	tcase_add_test(g, an_arena_in_a_buffer_goes_on_locally);
+	tcase_add_test(g, interleaved_memory_has_huge_pages_once_they_are_even);
 	tcase_add_test(g,
 		interleaved_memory_has_small_pages_unless_huge_ones_are_required);
 	tcase_add_test(g, each_arena_tells_its_own_reason);
