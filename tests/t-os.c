@@ -495,6 +495,23 @@ START_TEST(every_reason_of_a_refused_map_is_enomem)
 }
 END_TEST
 
+/* Without its files nobody knows how much room a node has. */
+START_TEST(a_node_of_which_nothing_is_told_is_left_to_the_kernel)
+{
+	char *p = map_pages(1);
+
+	if (!kvr_works_here() || !has_nodes())
+		return;
+	kvr_refuse(SYS_openat, EACCES);
+	kvt_eq(kva_os.bind(p, SIZE_MAX / 4, KVA_PLACE_BIND(0)), -1);
+	kvt_true(errno != ENOMEM);	/* but what the kernel says of the range */
+	if (kva_os.bind(p, page(), KVA_PLACE_BIND(0)) != 0)
+		kvt_true(errno == EPERM);
+	if (kva_os.bind(p, page(), KVA_PLACE_PREFERRED(0)) != 0)
+		kvt_true(errno == EPERM);
+}
+END_TEST
+
 START_TEST(refusals_of_the_kernel_are_passed_on)
 {
 	static const int reasons[] = { EPERM, ENOSYS, EINVAL, ENOMEM };
@@ -635,6 +652,7 @@ add_refusals(Suite *s)
 	TCase *g = kvt_group(s, "a kernel that refuses");
 
 	tcase_add_loop_test(g, every_reason_of_a_refused_map_is_enomem, 0, 6);
+	tcase_add_test(g, a_node_of_which_nothing_is_told_is_left_to_the_kernel);
 	tcase_add_loop_test(g, refusals_of_the_kernel_are_passed_on, 0, 4);
 	tcase_add_loop_test(g, refusals_of_advice_are_passed_on, 0, 4);
 	tcase_add_test(g, old_kernels_populate_by_touching);
