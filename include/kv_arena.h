@@ -64,7 +64,7 @@ extern "C" {
 const char *kv_arena_version(void);
 
 /* Tell whether this build and machine have a feature: "numa", "huge-pages",
- * "valgrind", "asan", "usdt", "inline-shared". Unknown names give false. */
+ * "valgrind", "asan", "msan", "inline-shared". Unknown names give false. */
 bool kv_arena_has(const char *feature);
 
 /* ---- Create ------------------------------------------------------------ */
@@ -170,7 +170,8 @@ typedef struct {
  * is taken by the first allocation: an unused arena costs under 512 bytes.
  * EINVAL: an unknown mode, policy or level, a block size of more than half the
  * address space, a node that does not exist with KV_ARENA_NUMA_BIND, a reserved
- * word that is not zero. ENOMEM: no memory. Any thread. */
+ * word that is not zero. ENOTSUP: huge pages are required and there are none.
+ * ENOMEM: no memory. Any thread. */
 kv_arena_t *kv_arena_create_ex(const kv_arena_config_t *config);
 
 /* Create an arena of the default configuration with this block size; 0: the
@@ -215,9 +216,9 @@ void *kv_arena_calloc(kv_arena_t *arena, size_t n, size_t size);
 
 /* Resize an allocation from old_size to new_size bytes and return where it now
  * is. The latest allocation of the calling thread grows and shrinks in place;
- * others move when they grow, and the old bytes count as abandoned. NULL ptr:
- * as alloc. new_size 0: gives the latest allocation back and returns NULL with
- * errno 0. On failure ptr stays valid. [any] */
+ * others move when they grow, to alignment 8, and the old bytes count as
+ * abandoned. NULL ptr: as alloc. new_size 0: gives the latest allocation back and
+ * returns NULL with errno 0. On failure ptr stays valid. [any] */
 void *kv_arena_realloc(kv_arena_t *arena, void *ptr, size_t old_size,
 	size_t new_size);
 

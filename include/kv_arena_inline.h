@@ -193,7 +193,7 @@ typedef struct kv_arena_bump kv_arena_local_t;
 /* Return the calling thread's own handle of an arena, for loops that count every
  * cycle: kv_arena_local_alloc(local, size) does what kv_arena_alloc does without
  * looking the thread up. Valid for this thread until it ends or the arena is
- * destroyed. NULL: EINVAL or ENOMEM. [any] */
+ * destroyed. NULL: EINVAL or ENOMEM, or ENOTSUP in a thread that is ending. [any] */
 kv_arena_local_t *kv_arena_local(kv_arena_t *arena);
 void *kv_arena_local_alloc(kv_arena_local_t *local, size_t size);
 

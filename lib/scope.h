@@ -16,7 +16,7 @@ struct kva_defer {
 	void *arg;
 };
 
-/* S1  The records of valid marks form the list a->marks, newest first; a mark is
+/* M1  The records of valid marks form the list a->marks, newest first; a mark is
  *     valid exactly if its record is in it, and serials are never used twice. */
 struct kva_mark {
 	struct kva_mark *older;
