@@ -155,7 +155,7 @@ look(struct top *t)
 	bool read = false;
 	struct kvp_sample *next = &t->samples[!t->current];
 	const char *message;
-	char place[24];
+	char place[24] = "";
 	unsigned line;
 	enum kvp_news news = KVP_SAME;
 
@@ -171,7 +171,8 @@ look(struct top *t)
 		t->current = !t->current;
 		t->view.message[0] = '\0';
 	} else {
-		snprintf(place, sizeof(place), line ? "line %u: " : "", line);
+		if (line)
+			snprintf(place, sizeof(place), "line %u: ", line);
 		snprintf(t->view.message, sizeof(t->view.message), "%s: %s%s",
 			t->source.name, place, message);
 	}

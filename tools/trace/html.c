@@ -84,7 +84,7 @@ kvt_html(int argc, char **argv)
 	kv_arena_t *arena = kv_arena_create(0);
 	const char *output = NULL, *file, *message, *base;
 	struct kvr_report report;
-	char date[32] = "?", place[24];
+	char date[32] = "?", place[24] = "";
 	unsigned line;
 	time_t when;
 	size_t size;
@@ -100,7 +100,8 @@ kvt_html(int argc, char **argv)
 		kvt_fail("no memory");
 	text = read_all(arena, file, &size, &when);
 	if (!kvr_report_parse(&report, arena, text, size, &line, &message)) {
-		snprintf(place, sizeof(place), line ? "line %u: " : "", line);
+		if (line)
+			snprintf(place, sizeof(place), "line %u: ", line);
 		kvt_fail("%s: %s%s", file, place, message);
 	}
 	if (localtime_r(&when, &tm))
