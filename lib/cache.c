@@ -159,7 +159,7 @@ release(kv_arena_cache_t *c, struct kva_block *b, struct list *gone)
 	if (!s) {
 		c->held -= size;
 		push_front(gone, b);
-	} else if (kva_segment_make_cold(&pool_of_block(c, b)->part[s->class], b)) {
+	} else if (kva_segment_let_go(&pool_of_block(c, b)->part[s->class], b)) {
 		c->held -= s->memory->capacity;
 		push_front(gone, s->memory);
 		kva_segment_destroy(s);
@@ -425,18 +425,6 @@ kva_cache_discard(kv_arena_cache_t *c, struct kva_block *b)
 	release(c, b, &gone);
 	pthread_mutex_unlock(&c->lock);
 	give_back(&gone);
-}
-
-/* A slot that is lost stays live, and its segment with it. */
-void
-kva_cache_lose(kv_arena_cache_t *c, struct kva_block *b)
-{
-	if (!b->segment) {
-		kva_cache_discard(c, b);
-		return;
-	}
-	kva_os.discard(b->base, b->capacity);
-	kva_source_forget(b);
 }
 
 /* ---- Users --------------------------------------------------------------------------- */

@@ -37,13 +37,10 @@ size_t kva_cache_capacity(size_t size);
  * NULL with errno, as kva_source_map. */
 struct kva_block *kva_cache_take(kv_arena_cache_t *c, const struct kva_want *want);
 
-/* Put a block back, warm; or give it back to the system at once. */
+/* Put a block back, warm; or give it back to the system at once. One that is still
+ * sealed can only be given back: it would serve nobody. */
 void kva_cache_put(kv_arena_cache_t *c, struct kva_block *b);
 void kva_cache_discard(kv_arena_cache_t *c, struct kva_block *b);
-
-/* Give up a block whose pages cannot be made writable again: it must not serve
- * anybody. */
-void kva_cache_lose(kv_arena_cache_t *c, struct kva_block *b);
 
 /* Arenas that use the cache. NULL to join means the process's. */
 kv_arena_cache_t *kva_cache_join(kv_arena_cache_t *c);

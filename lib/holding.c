@@ -32,17 +32,15 @@ guarded_take(struct kva_arena *a, struct kva_want *want)
 	return b;
 }
 
-/* Undo what was done to a block's pages. False: the system refuses. */
-static bool
+/* Undo what was done to a block's pages. If the system refuses, it stays sealed. */
+static void
 open_up(struct kva_block *b)
 {
-	bool is_shut = b->sealed || b->guarded;
-
 	if (b->guarded)
 		b->capacity += kva_os.page();
-	b->sealed = b->guarded = false;
-	return !is_shut ||
-		kva_os.protect(b->base, b->capacity, KVA_ACCESS_WRITE) == 0;
+	if (b->guarded || b->sealed)
+		b->sealed = kva_os.protect(b->base, b->capacity, KVA_ACCESS_WRITE) != 0;
+	b->guarded = false;
 }
 
 /* Interleaved memory is even page by page, and so, within 1 %, in huge pages once
@@ -80,15 +78,12 @@ obtain(struct kva_arena *a, size_t capacity)
 static void
 surrender(struct kva_arena *a, struct kva_block *b, bool keep_warm)
 {
-	bool is_open = open_up(b);
-
+	open_up(b);
 	if (b->borrowed) {	/* and its descriptor is in the buffer too */
 		kva_watch_restore(b->base, b->capacity);
 	} else if (kva_holding_is_custom(a)) {
 		kva_source_give(&a->extras->source, b);
-	} else if (!is_open) {
-		kva_cache_lose(a->cache, b);
-	} else if (keep_warm) {
+	} else if (keep_warm && !b->sealed) {
 		kva_cache_put(a->cache, b);
 	} else {
 		kva_cache_discard(a->cache, b);

@@ -78,18 +78,29 @@ kva_segment_cut(struct kva_segment **list)
 	return b;
 }
 
-bool
-kva_segment_make_cold(struct kva_segment **list, struct kva_block *b)
+static void
+make_cold(struct kva_segment **list, struct kva_segment *s, const struct kva_block *b)
 {
-	struct kva_segment *s = b->segment;
 	unsigned slot = (unsigned)((size_t)(b->base - s->memory->base) / b->capacity);
 
 	if (s->live + s->warm == s->slots - 1)
 		kva_segment_link(list, s);
 	s->cold[slot / 64] |= (uint64_t)1 << slot % 64;
+}
+
+bool
+kva_segment_let_go(struct kva_segment **list, struct kva_block *b)
+{
+	struct kva_segment *s = b->segment;
+
+	if (b->sealed)
+		s->slots--;
+	else
+		make_cold(list, s, b);
 	if (s->live + s->warm > 0)
 		return false;
-	kva_segment_unlink(list, s);
+	if (s->slots > 0)
+		kva_segment_unlink(list, s);
 	return true;
 }
 

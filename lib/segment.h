@@ -21,7 +21,7 @@ struct kva_segment {
 	struct kva_segment *next, *prev;	/* in part[class] */
 	struct kva_block *memory;		/* all of it */
 	unsigned class;
-	unsigned slots, live, warm;
+	unsigned slots, live, warm;		/* slots: but for those lost */
 	uint64_t cold[KVA_SLOT_WORDS];		/* bit set: slot is cold */
 };
 
@@ -37,9 +37,10 @@ void kva_segment_unlink(struct kva_segment **list, struct kva_segment *s);
 /* Make a block of a cold slot of the first in the list, live; NULL: ENOMEM. */
 struct kva_block *kva_segment_cut(struct kva_segment **list);
 
-/* Turn a block that is in nobody's hands into a cold slot. True: nothing of the
- * segment is used any more, and it is no longer in the list. */
-bool kva_segment_make_cold(struct kva_segment **list, struct kva_block *b);
+/* Turn a block that is in nobody's hands into a cold slot; if it is sealed, its slot
+ * is lost and does not count any more. True: nothing of the segment is used, and it
+ * is no longer in the list. */
+bool kva_segment_let_go(struct kva_segment **list, struct kva_block *b);
 
 /* Its cold slots, counted. */
 unsigned kva_segment_cold(const struct kva_segment *s);

@@ -69,8 +69,12 @@ kva_thread_shards(void)
 bool
 kva_thread_may_stay(void)
 {
-	if (!self.stays && !self.ended)
+	int error = errno;	/* of a call that is about to return it */
+
+	if (!self.stays && !self.ended) {
 		self.stays = kva_os.exit_value(&self) == 0;
+		errno = error;
+	}
 	return self.stays;
 }
 

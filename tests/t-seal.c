@@ -5,6 +5,7 @@
 #include "kvinside.h"
 #include "kvsource.h"
 #include "seal.h"
+#include "watch.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -32,6 +33,7 @@ is_fatal(volatile char *p)
 	fflush(NULL);
 	child = fork();
 	if (child == 0) {
+		kva_watch_restore((const void *)(uintptr_t)p, 1);	/* ask the kernel */
 		signal(SIGSEGV, SIG_DFL);
 		signal(SIGBUS, SIG_DFL);
 		*p = *p;
@@ -230,7 +232,7 @@ START_TEST(an_unseal_that_is_refused_can_be_tried_again)
 END_TEST
 
 /* Whatever the system will not open again serves nobody: neither this arena nor the
- * next. Cut blocks are then lost, with the segment that they are in. */
+ * next. */
 static void
 use_after_refusal(kv_arena_t *a, bool zero)
 {
@@ -302,22 +304,6 @@ START_TEST(guard_pages_that_cannot_be_opened_are_lost_with_their_blocks)
 }
 END_TEST
 
-/* What is lost stays mapped, and so this cannot be asked. */
-static void
-start_losing(void)
-{
-	kvo_begin(KVO_THIS_MACHINE);
-	kvi_cache = kv_arena_cache_create(64 * MIB);
-}
-
-static void
-finish_losing(void)
-{
-	kvo_heal();
-	kvt_eq(kv_arena_cache_destroy(kvi_cache), 0);
-	kvo_end();
-}
-
 int
 main(void)
 {
@@ -336,8 +322,7 @@ main(void)
 		a_seal_that_can_be_neither_done_nor_undone_is_sealed_in_part, 0, 2);
 	tcase_add_loop_test(g, an_unseal_that_is_refused_can_be_tried_again, 0, 2);
 
-	g = kvt_group(s, "losses");
-	tcase_add_checked_fixture(g, start_losing, finish_losing);
+	g = kvi_group(s, "losses");
 	tcase_add_loop_test(g, reset_drops_what_cannot_be_unsealed, 0, 8);
 	tcase_add_loop_test(g, destroy_drops_what_cannot_be_unsealed, 0, 2);
 	tcase_add_test(g, guard_pages_that_cannot_be_opened_are_lost_with_their_blocks);

@@ -58,7 +58,7 @@ let_go(struct kva_block *b)
 	bool empty;
 
 	s->live--;
-	empty = kva_segment_make_cold(&list, b);
+	empty = kva_segment_let_go(&list, b);
 	kva_source_forget(b);
 	return empty;
 }
@@ -130,6 +130,43 @@ START_TEST(a_slot_that_went_cold_is_cut_again)
 }
 END_TEST
 
+START_TEST(a_lost_slot_is_not_cut_again_and_keeps_nothing)
+{
+	struct kva_block *b[SLOTS];
+	char *lost;
+
+	for (unsigned i = 0; i < SLOTS; i++)
+		b[i] = cut();
+	lost = b[7]->base;
+	b[7]->sealed = true;
+	kvt_true(!let_go(b[7]));
+	check();
+	kvt_eq(s->slots, SLOTS - 1);
+	kvt_true(!let_go(b[3]));
+	b[3] = cut();
+	kvt_true(b[3]->base != lost && list == NULL);
+	b[0]->sealed = b[15]->sealed = true;
+	for (unsigned i = 0; i < SLOTS; i++)
+		if (i != 7)
+			kvt_true(let_go(b[i]) == (i == SLOTS - 1));
+	kvt_true(list == NULL);
+}
+END_TEST
+
+START_TEST(a_segment_may_lose_all_its_slots)
+{
+	struct kva_block *b[SLOTS];
+
+	for (unsigned i = 0; i < SLOTS; i++)
+		b[i] = cut();
+	for (unsigned i = 0; i < SLOTS; i++) {
+		b[i]->sealed = true;
+		kvt_true(let_go(b[i]) == (i == SLOTS - 1));
+	}
+	kvt_true(list == NULL);
+}
+END_TEST
+
 START_TEST(a_cut_without_memory_changes_nothing)
 {
 	kvo_fail_once(KVO_CALL(ALLOC), 1, 0);
@@ -174,6 +211,8 @@ main(void)
 	tcase_add_test(g, slots_are_cut_from_below_and_each_once);
 	tcase_add_test(g, blocks_are_as_the_memory_is);
 	tcase_add_test(g, a_slot_that_went_cold_is_cut_again);
+	tcase_add_test(g, a_lost_slot_is_not_cut_again_and_keeps_nothing);
+	tcase_add_test(g, a_segment_may_lose_all_its_slots);
 	tcase_add_test(g, a_cut_without_memory_changes_nothing);
 	tcase_add_test(g, segments_leave_the_list_from_anywhere);
 	return kvt_run(suite, 150);

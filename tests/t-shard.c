@@ -386,6 +386,28 @@ START_TEST(a_guest_keeps_no_shard_beyond_a_call)
 }
 END_TEST
 
+static void
+ask_for_too_much(void *arg)
+{
+	struct visit *v = arg;
+
+	errno = 0;
+	EXPECT(v, kvt_alloc(v->a, 5 * MIB) == NULL && errno == ENOMEM);
+}
+
+START_TEST(a_guest_without_memory_is_told_so)
+{
+	struct visit v = { create(), 0 };
+
+	kvo_fail_from(KVO_CALL(EXIT_VALUE) | KVO_CALL(MAP), 1, EPERM);
+	for (int i = 0; i < 3; i++)
+		kvp_once(ask_for_too_much, &v);
+	kvo_heal();
+	kvt_eq(v.faults, 0);
+	kvi_destroy(v.a);
+}
+END_TEST
+
 START_TEST(a_guest_has_no_handle_of_its_own)
 {
 	have_guests(ask_for_a_handle, 3);
@@ -568,6 +590,7 @@ main(void)
 	tcase_add_test(g, the_shard_of_a_thread_that_ended_is_adopted_with_its_room);
 	tcase_add_test(g, a_thread_may_end_before_and_after_its_arenas);
 	tcase_add_test(g, a_guest_keeps_no_shard_beyond_a_call);
+	tcase_add_test(g, a_guest_without_memory_is_told_so);
 	tcase_add_test(g, a_guest_has_no_handle_of_its_own);
 	tcase_add_test(g, nothing_is_reserved_for_a_guest);
 #ifndef _WIN32

@@ -5,6 +5,7 @@
 #include "kvinside.h"
 #include "kvpuppet.h"
 #include "stats.h"
+#include "watch.h"
 
 #include <string.h>
 
@@ -152,7 +153,8 @@ START_TEST(reset_stats_begins_anew_and_forgets_nothing_live)
 		kvt_eq(s.total_bytes_allocated, 0);
 	kvi_load(a, 5000);
 	kvt_eq(kvi_stats(a).total_allocations, _i / 2 ? 5 : 0);
-	kvt_eq(kvi_stats(a).used_bytes, before.used_bytes + 5000);
+	if (_i / 2 || !kva_watch_on())	/* which has gaps, and they are used */
+		kvt_eq(kvi_stats(a).used_bytes, before.used_bytes + 5000);
 	kvi_destroy(a);
 }
 END_TEST
