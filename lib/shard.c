@@ -237,11 +237,13 @@ choose_share(struct kva_shard *s, size_t room)
 	return kva_round_up(s->share > room ? s->share : room, KVA_CACHE_LINE);
 }
 
-/* Whether the next bytes of the front would only make the shard's window longer. */
+/* Whether the next bytes of the front would only make the shard's window longer. At
+ * the base of a block they would not: a neighbour in memory is another block. */
 static bool
 is_next(const struct kva_shard *s, const struct kva_front *f)
 {
-	return s->front == f && f->block && s->window.limit == f->window.bump.cur;
+	return s->front == f && f->block && f->window.bump.cur != f->block->base &&
+		s->window.limit == f->window.bump.cur;
 }
 
 /* Cut a share of at least room bytes, which the front has. */

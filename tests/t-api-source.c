@@ -286,6 +286,67 @@ START_TEST(source_that_refuses_is_no_memory)
 }
 END_TEST
 
+/* Gives its blocks from one row, each directly behind the last. */
+struct row {
+	char *at, *end;
+	char *borders[64];
+	size_t nborders;
+};
+
+static void *
+take_next_in_row(void *context, size_t size)
+{
+	struct row *r = context;
+	char *block = r->at;
+
+	if (size > (size_t)(r->end - r->at) || r->nborders == 64)
+		return NULL;
+	r->at += size;
+	r->borders[r->nborders++] = r->at;
+	return block;
+}
+
+static void
+keep_row(void *context, void *block, size_t size)
+{
+	(void)context, (void)block, (void)size;
+}
+
+static bool
+is_in_one_block(const struct row *r, const char *p, size_t size)
+{
+	for (size_t i = 0; i < r->nborders; i++)
+		if (p < r->borders[i] && p + size > r->borders[i])
+			return false;
+	return true;
+}
+
+START_TEST(neighbouring_blocks_are_not_run_together)
+{
+	static char memory[1 << 20] __attribute__((__aligned__(4096)));
+	kv_arena_config_t config = KV_ARENA_DEFAULT_CONFIG;
+
+	config.block_size = config.max_block_size = 4096;
+	for (int mode = 0; mode < 2; mode++) {
+		struct row r = { memory, memory + sizeof memory, { NULL }, 0 };
+		kv_arena_t *a;
+		char *p;
+
+		config.thread_mode = (kv_arena_thread_mode_t)mode;
+		config.block_source = (kv_arena_block_source_t){
+			take_next_in_row, keep_row, &r };
+		a = kv_arena_create_ex(&config);
+		for (size_t i = 0; r.nborders < 50; i++) {
+			p = kv_arena_alloc(a, i % 700 + 1);
+			kvt_true(p != NULL);
+			kvt_true(is_in_one_block(&r, p, i % 700 + 1));
+		}
+		kvt_balanced(a);
+		kv_arena_destroy(a);
+	}
+}
+END_TEST
+
 int
 main(void)
 {
@@ -308,5 +369,6 @@ main(void)
 	tcase_add_test(g, source_may_give_blocks_aligned_to_16_only);
 	tcase_add_test(g, source_may_use_other_arenas);
 	tcase_add_test(g, source_that_refuses_is_no_memory);
+	tcase_add_test(g, neighbouring_blocks_are_not_run_together);
 	return kvt_run(s, 15000);
 }
