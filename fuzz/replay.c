@@ -5,11 +5,13 @@
  * usage: fuzz-NAME [FILE...]
  *
  * Without a FILE it is a test: all of corpus/NAME under $srcdir, of which there
- * must be some.
+ * must be enough.
  */
 #include "fuzz.h"
 
 #include <dirent.h>
+
+#define LEAST 50		/* inputs of a corpus */
 
 static void
 run(const char *path)
@@ -27,23 +29,35 @@ run(const char *path)
 	LLVMFuzzerTestOneInput(data, n);
 }
 
+/* The target's name: what follows the last "fuzz-" of the program's, to a dot. */
+static const char *
+name_of(const char *program)
+{
+	static char name[32];
+	const char *at = program, *p;
+	size_t n = 0;
+
+	while ((p = strstr(at, "fuzz-")) != NULL)
+		at = p + 5;
+	while (n < sizeof name - 1 && at[n] && at[n] != '.')
+		n++;
+	memcpy(name, at, n);
+	return name;
+}
+
 static int
 run_corpus(const char *program)
 {
-	const char *srcdir = getenv("srcdir"), *name = strstr(program, "fuzz-");
-	char path[4096];
+	const char *srcdir = getenv("srcdir");
+	char path[1024], file[2048];
 	struct dirent *entry;
 	unsigned n = 0;
 	DIR *dir;
 
-	while (name && strstr(name + 1, "fuzz-"))	/* the last: after all directories */
-		name = strstr(name + 1, "fuzz-");
 	snprintf(path, sizeof path, "%s/corpus/%s", srcdir ? srcdir : ".",
-		name ? name + 5 : "");
+		name_of(program));
 	dir = opendir(path);
 	while (dir && (entry = readdir(dir)) != NULL) {
-		char file[5000];
-
 		if (entry->d_name[0] == '.')
 			continue;
 		snprintf(file, sizeof file, "%s/%s", path, entry->d_name);
@@ -53,7 +67,7 @@ run_corpus(const char *program)
 	if (dir)
 		closedir(dir);
 	printf("%s: %u inputs\n", path, n);
-	return n >= 20 ? 0 : 1;
+	return n >= LEAST ? 0 : 1;
 }
 
 int
