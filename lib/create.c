@@ -28,19 +28,18 @@ struct parts {
 	size_t header;			/* bytes of all of them */
 };
 
-/* A piece of a buffer, or NULL when it is used up. */
-static void *
-carve(char **at, size_t *left, size_t size, size_t alignment)
-{
-	size_t pad = kva_padding((uintptr_t)*at, alignment);
-	char *p = *at + pad;
+#define BLOCK_ALIGNMENT 16
 
-	if (!kva_fits_after(*left, pad, size))
-		return NULL;
-	*at = p + size;
-	*left -= pad + size;
-	return p;
-}
+/* What stands at the beginning of a caller's buffer; its rest is the first block. */
+struct head {
+	struct kva_arena arena;
+	struct kva_extras extras;
+	struct kva_tolls tolls;
+	struct kva_block block;
+} __attribute__((__aligned__(BLOCK_ALIGNMENT)));
+
+static_assert(BLOCK_ALIGNMENT + sizeof(struct head) + KVA_CACHE_LINE <=
+	KV_ARENA_MIN_BLOCK_SIZE, "the least buffer has room for the head and more");
 
 static uint64_t
 choose_key(const kv_arena_config_t *c)
@@ -219,27 +218,24 @@ kv_arena_create_child(kv_arena_t *parent, const kv_arena_config_t *config)
 	return kva_arena_public(child);
 }
 
-/* The rest of the buffer becomes the first block, whose descriptor and tolls lie
- * in it too. */
 static int
-use_rest(struct kva_arena *a, struct kva_block *b, struct kva_tolls *tolls,
-	char *rest, size_t size)
+use_rest(struct head *h, size_t size)
 {
-	char *base = rest + kva_padding((uintptr_t)rest, 16);
+	char *base = (char *)(h + 1);
 
-	size = kva_round_down(size - (size_t)(base - rest), KV_ARENA_ALIGNMENT);
-	*b = (struct kva_block){
+	size = kva_round_down(size - sizeof *h, KV_ARENA_ALIGNMENT);
+	h->block = (struct kva_block){
 		.base = base, .capacity = size, .size = size,
 		.dirty = true, .borrowed = true,
 	};
-	if (!kva_arena_charge(a, sizeof *tolls + size + sizeof *b)) {
+	if (!kva_arena_charge(&h->arena, sizeof h->tolls + size + sizeof h->block)) {
 		errno = ENOMEM;
 		return -1;
 	}
-	a->tolls = tolls;
-	kva_arena_add_header(a, sizeof *tolls);
+	h->arena.tolls = &h->tolls;
+	kva_arena_add_header(&h->arena, sizeof h->tolls);
 	kva_watch_forbid(base, size);
-	kva_arena_install(a, &a->front, b);
+	kva_arena_install(&h->arena, &h->arena.front, &h->block);
 	return 0;
 }
 
@@ -251,11 +247,10 @@ kv_arena_create_in(void *buffer, size_t size, const kv_arena_config_t *config)
 	struct parts p = { NULL, NULL, NULL, NULL, 0 };
 	struct kva_setup setup;
 	struct kva_extras extras;
-	struct kva_block *b;
-	struct kva_tolls *tolls;
 	kv_arena_config_t c;
-	char *at = buffer;
+	struct head *h;
 	bool needs_extras;
+	size_t pad;
 
 	kva_conf_start();
 	kva_registry_start();
@@ -268,22 +263,20 @@ kv_arena_create_in(void *buffer, size_t size, const kv_arena_config_t *config)
 		return NULL;
 	setup.local = setup.local && c.thread_mode == KV_ARENA_THREAD_UNSAFE;
 	setup.in_buffer = true;
-	p.arena = carve(&at, &size, sizeof *p.arena, 16);
-	p.extras = carve(&at, &size, sizeof *p.extras, 16);
-	tolls = carve(&at, &size, sizeof *tolls, 16);
-	b = carve(&at, &size, sizeof *b, 16);
-	if (!b || size < KVA_CACHE_LINE || at + size - (char *)buffer <
-	    KV_ARENA_MIN_BLOCK_SIZE) {
+	if (size < KV_ARENA_MIN_BLOCK_SIZE) {
 		errno = ENOMEM;
 		return NULL;
 	}
-	memset(buffer, 0, (size_t)(at - (char *)buffer));
+	pad = kva_padding((uintptr_t)buffer, BLOCK_ALIGNMENT);
+	h = memset((char *)buffer + pad, 0, sizeof *h);
+	p.arena = &h->arena;
+	p.extras = &h->extras;
 	if (c.thread_mode == KV_ARENA_THREAD_SAFE && !(p.team = kva_team_create()))
 		return NULL;
-	p.header = sizeof *p.arena + sizeof *p.extras + (p.team ? sizeof *p.team : 0);
+	p.header = sizeof h->arena + sizeof h->extras + (p.team ? sizeof *p.team : 0);
 	if (begin(&p, &setup, &extras, choose_key(&c), c.cache) != 0)
 		goto fail;
-	if (use_rest(p.arena, b, tolls, at, size) == 0)
+	if (use_rest(h, size - pad) == 0)
 		return kva_arena_public(p.arena);
 	end(p.arena);
 	errno = ENOMEM;
