@@ -278,7 +278,7 @@ kva_conf_suggest(const char *hint)
 	if (strcmp(hint, "small") == 0)
 		return KV_ARENA_SMALL_BLOCK_SIZE;
 	if (strcmp(hint, "large") == 0)
-		return KV_ARENA_LARGE_BLOCK_SIZE;
+		return (size_t)KV_ARENA_LARGE_BLOCK_SIZE;
 	size = read_size(hint);
 	errno = error;
 	if (size == 0) {

@@ -333,7 +333,8 @@ make_fit(struct kva_shard *s, struct kva_front *f, size_t size, size_t alignment
 		errno = ENOMEM;
 		return false;
 	}
-	b = fetch_unlocked(a, size + alignment + 2 * KVA_CACHE_LINE, alignment, false);
+	b = fetch_unlocked(a, size + alignment + 2 * (size_t)KVA_CACHE_LINE,
+		alignment, false);
 	if (!b)
 		return false;
 	if (a->fronts)	/* the thread may have moved meanwhile */
