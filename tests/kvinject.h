@@ -22,6 +22,7 @@ enum kvj_kind {
 
 enum kvj_state {
 	KVJ_FRESH,		/* nothing was ever allocated */
+	KVJ_WARM,		/* the same, but the cache has a warm segment */
 	KVJ_FULL,		/* nothing more can be had without asking */
 	KVJ_RESET,		/* what was had is kept for the next round */
 	KVJ_STATES

@@ -76,6 +76,24 @@ START_TEST(compact_takes_steps_from_a_block_that_is_in_use)
 }
 END_TEST
 
+START_TEST(an_untouched_block_goes_also_from_behind_others)
+{
+	kv_arena_config_t config = kvi_config(KV_ARENA_THREAD_UNSAFE);
+	kv_arena_t *a = kvi_create(&config);
+	void *p;
+
+	kvi_load(a, 300 * KIB);
+	kv_arena_reset(a);
+	p = kvt_alloc(a, 3 * MIB);	/* before the front's block in the list */
+	kvt_cmp(kv_arena_compact(a), >, 0);
+	kvi_check(a);
+	kvt_eq(kvi_stats(a).blocks, 1);
+	kvt_true(kv_arena_owns(a, p));
+	kvi_load(a, 1000);
+	kvi_destroy(a);
+}
+END_TEST
+
 START_TEST(compacting_does_not_mind_what_the_system_refuses)
 {
 	kv_arena_config_t config = kvi_config(KV_ARENA_THREAD_UNSAFE);
@@ -157,6 +175,28 @@ START_TEST(absorbed_bytes_change_hands_to_the_last)
 	kvt_intact(&book);
 	kvt_drop(&book);
 	kvi_destroy(into);
+}
+END_TEST
+
+START_TEST(what_nobody_counted_is_absorbed_as_used)
+{
+	kv_arena_config_t config = kvi_config((kv_arena_thread_mode_t)_i);
+	kv_arena_t *into = kvi_create(&config), *from;
+	size_t handed;
+
+	config.enable_detailed_stats = false;
+	from = kvi_create(&config);
+	for (int i = 0; i < 1000; i++)
+		kvt_true(kvt_alloc(from, 13) != NULL);
+	handed = kv_arena_total_allocated(from);
+	kvt_eq(kv_arena_absorb(into, from), 0);
+	kvi_check(into);
+	kvi_check(from);
+	kvt_eq(kvi_stats(into).used_bytes, handed);
+	kvt_eq(kv_arena_absorb(from, into), 0);
+	kvt_eq(kvi_stats(from).used_bytes, handed);
+	kvi_destroy(into);
+	kvi_destroy(from);
 }
 END_TEST
 
@@ -278,11 +318,13 @@ main(void)
 	tcase_add_loop_test(g, compact_gives_back_what_is_not_in_use, 0, 2);
 	tcase_add_test(g, an_arena_at_rest_compacts_to_its_descriptors);
 	tcase_add_loop_test(g, compact_takes_steps_from_a_block_that_is_in_use, 0, 3);
+	tcase_add_test(g, an_untouched_block_goes_also_from_behind_others);
 	tcase_add_test(g, compacting_does_not_mind_what_the_system_refuses);
 	tcase_add_test(g, a_zeroed_arena_stays_zeroed_when_nothing_can_be_emptied);
 
 	g = kvi_group(s, "absorb");
 	tcase_add_loop_test(g, absorbed_bytes_change_hands_to_the_last, 0, 4);
+	tcase_add_loop_test(g, what_nobody_counted_is_absorbed_as_used, 0, 2);
 	tcase_add_loop_test(g, absorbing_what_a_limit_refuses_changes_nothing, 0, 2);
 	tcase_add_test(g, absorbing_needs_a_place_to_count);
 	tcase_add_test(g, a_child_absorbed_by_its_parent_is_charged_once);

@@ -115,6 +115,53 @@ START_TEST(a_request_that_a_limit_refuses_changes_nothing)
 }
 END_TEST
 
+/* A spare of which only the first steps count, as its node's thread left it. */
+START_TEST(a_spare_that_a_limit_refuses_stays_a_spare)
+{
+	kv_arena_config_t config = kvi_config(KV_ARENA_THREAD_SAFE);
+	kv_arena_stats_t before, after;
+	kv_arena_t *a;
+
+	config.enable_numa = true;
+	config.numa_policy = KV_ARENA_NUMA_LOCAL;
+	config.block_size = 4 * KIB;
+	config.max_block_size = 256 * KIB;
+	config.memory_limit = 32 * MIB;
+	a = kvi_create(&config);
+	kvi_load(a, 300 * KIB);
+	kv_arena_reset(a);
+	kvi_load(a, 1000);
+	kv_arena_compact(a);		/* the front's block keeps one step */
+	kv_arena_reset(a);
+	kva_arena_of(a)->extras->memory_limit = kva_arena_of(a)->charged + 100;
+	before = kvi_stats(a);
+	kvt_refused(kvt_alloc(a, 60000), ENOMEM);
+	after = kvi_stats(a);
+	before.failed_allocations++;
+	kvt_true(memcmp(&before, &after, sizeof before) == 0);
+	kva_arena_of(a)->extras->memory_limit = 32 * MIB;
+	kvi_load(a, 200 * KIB);
+	kvi_destroy(a);
+}
+END_TEST
+
+/* As when what was charged before is charged again, which no limit refuses. */
+START_TEST(an_arena_beyond_its_limit_has_nothing_more)
+{
+	kv_arena_config_t config = kvi_config(KV_ARENA_THREAD_UNSAFE);
+	kv_arena_t *a;
+
+	config.memory_limit = 64 * KIB;
+	a = kvi_create(&config);
+	kva_arena_charge_again(kva_arena_of(a), 100 * KIB);
+	kvt_true(!kva_arena_charge(kva_arena_of(a), 1));
+	kvt_refused(kvt_alloc(a, 8), ENOMEM);
+	kva_arena_uncharge(kva_arena_of(a), 100 * KIB);
+	kvi_load(a, 1000);
+	kvi_destroy(a);
+}
+END_TEST
+
 START_TEST(the_first_block_needs_memory_and_a_limit_that_admits_it)
 {
 	kv_arena_config_t config = kvi_config(KV_ARENA_THREAD_UNSAFE);
@@ -146,6 +193,8 @@ main(void)
 	tcase_add_loop_test(g, a_limit_is_never_exceeded_and_used_to_the_last_step,
 		0, 2);
 	tcase_add_loop_test(g, a_request_that_a_limit_refuses_changes_nothing, 0, 2);
+	tcase_add_test(g, a_spare_that_a_limit_refuses_stays_a_spare);
+	tcase_add_test(g, an_arena_beyond_its_limit_has_nothing_more);
 	tcase_add_test(g, the_first_block_needs_memory_and_a_limit_that_admits_it);
 	return kvt_run(s, 1000);
 }

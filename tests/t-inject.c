@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 /* Fewer mean that a place where the system is asked is no longer reached. */
-#define SITES_FLOOR 4300
+#define SITES_FLOOR 5400
 
 /* ---- Create --------------------------------------------------------------------- */
 

@@ -45,6 +45,17 @@ START_TEST(one_giant_does_not_change_the_answer)
 }
 END_TEST
 
+START_TEST(the_order_of_sizes_does_not_matter)
+{
+	for (size_t i = 1; i <= 10; i++) {
+		kva_learn_note("rising", i * 100);
+		kva_learn_note("falling", (11 - i) * 100);
+	}
+	kvt_eq(kva_learn_size("rising"), 900);
+	kvt_eq(kva_learn_size("falling"), 900);
+}
+END_TEST
+
 START_TEST(old_sizes_are_forgotten)
 {
 	for (int i = 0; i < 50; i++)
@@ -115,6 +126,7 @@ main(void)
 	tcase_add_test(g, one_size_is_the_answer);
 	tcase_add_test(g, nine_in_ten_stay_within_the_answer);
 	tcase_add_test(g, one_giant_does_not_change_the_answer);
+	tcase_add_test(g, the_order_of_sizes_does_not_matter);
 	tcase_add_test(g, old_sizes_are_forgotten);
 	tcase_add_test(g, names_are_told_apart);
 	tcase_add_test(g, an_arena_begins_as_large_as_those_before_it_became);

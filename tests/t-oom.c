@@ -108,6 +108,22 @@ START_TEST(the_limit_that_refused_is_named)
 }
 END_TEST
 
+START_TEST(ancestors_without_a_limit_are_passed_over)
+{
+	kv_arena_config_t config = listening(KV_ARENA_THREAD_UNSAFE);
+	kv_arena_t *root = kv_arena_create(0), *leaf;
+
+	config.cache = kvi_cache;
+	leaf = kv_arena_create_child(root, &config);
+	kvo_fail_from(KVO_CALL(MAP), 1, 0);
+	kvt_refused(kvt_alloc(leaf, 100), ENOMEM);
+	kvt_eq(told.times, 1);
+	kvt_eq(told.last.limit, 0);
+	kvo_heal();
+	kvi_destroy(root);
+}
+END_TEST
+
 START_TEST(what_is_no_lack_of_memory_is_not_told)
 {
 	kv_arena_config_t config = listening(KV_ARENA_THREAD_UNSAFE);
@@ -212,6 +228,7 @@ main(void)
 	tcase_add_loop_test(g, the_handler_is_told_once_for_each_failure, 0, 2);
 	tcase_add_loop_test(g, a_handler_that_found_memory_is_obeyed, 0, 2);
 	tcase_add_test(g, the_limit_that_refused_is_named);
+	tcase_add_test(g, ancestors_without_a_limit_are_passed_over);
 	tcase_add_test(g, what_is_no_lack_of_memory_is_not_told);
 	tcase_add_loop_test(g, every_way_to_allocate_asks_the_handler, 0, 20);
 

@@ -177,6 +177,8 @@ START_TEST(a_full_disk_is_said)
 	if (!full) {
 		kvt_skip("there is no /dev/full");
 	} else {
+		if (_i)		/* then each write fails, and not the last flush */
+			setvbuf(full, NULL, _IONBF, 0);
 		for (int format = 0; format < 3; format++)
 			kvt_fails(kva_report_write(kva_arena_of(a), full,
 				(kv_arena_report_format_t)format), -1, EIO);
@@ -201,6 +203,6 @@ main(void)
 	g = kvi_group(s, "names");
 	tcase_add_test(g, names_are_escaped_as_each_format_wants);
 	tcase_add_test(g, descendants_follow_their_ancestors);
-	tcase_add_test(g, a_full_disk_is_said);
+	tcase_add_loop_test(g, a_full_disk_is_said, 0, 2);
 	return kvt_run(s, 80);
 }

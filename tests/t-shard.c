@@ -161,6 +161,34 @@ START_TEST(what_lies_unused_is_bounded_by_the_arena_not_by_its_threads)
 }
 END_TEST
 
+START_TEST(shares_have_a_least_and_a_largest_size)
+{
+	kv_arena_config_t config = kvi_config(KV_ARENA_THREAD_SAFE);
+	struct kvp p[8];
+	kv_arena_t *a;
+
+	config.block_size = KV_ARENA_MIN_BLOCK_SIZE;
+	a = kvi_create(&config);
+	begin(p, 8);
+	for (int round = 0; round < 20; round++)
+		for (int i = 0; i < 8; i++)
+			kvt_true(have(&p[i], a, 16) != NULL);
+	kvi_check(a);
+	for (int i = 0; i < 8; i++)	/* what threads get when there is much */
+		for (int k = 0; k < 8; k++)
+			kvt_true(have(&p[i], a, 500000) != NULL);
+	for (const struct kva_shard *s = team_of(a)->shards; s; s = s->next)
+		kvt_cmp(s->share, >=, 1024);
+	for (int round = 0; round < 3000; round++)
+		kvt_true(have(&p[round % 2], a, 5000) != NULL);
+	for (const struct kva_shard *s = team_of(a)->shards; s; s = s->next)
+		kvt_cmp(s->share, <=, 256 * KIB);
+	kvi_check(a);
+	end(p, 8);
+	kvi_destroy(a);
+}
+END_TEST
+
 START_TEST(a_window_that_is_followed_by_more_is_made_longer)
 {
 	kv_arena_t *a = create();
@@ -558,9 +586,10 @@ START_TEST(a_forked_child_adopts_the_shards_of_other_threads)
 	for (int i = 0; i < 3; i++)
 		kvt_true(have(&p[i], a, 100) != NULL);
 	kvi_load(a, 1000);
+	fflush(NULL);
 	child = fork();
 	if (child == 0)
-		_exit(count_owned(a) == 1 && kvt_alloc(a, 100) ? 7 : 8);
+		exit(count_owned(a) == 1 && kvt_alloc(a, 100) ? 7 : 8);
 	kvt_true(waitpid(child, &status, 0) == child);
 	kvt_true(WIFEXITED(status) && WEXITSTATUS(status) == 7);
 	kvt_eq(count_owned(a), 4);
@@ -580,6 +609,7 @@ main(void)
 	tcase_add_test(g, no_two_threads_write_one_cache_line);
 	tcase_add_test(g, a_lone_thread_loses_nothing_between_shares);
 	tcase_add_test(g, what_lies_unused_is_bounded_by_the_arena_not_by_its_threads);
+	tcase_add_test(g, shares_have_a_least_and_a_largest_size);
 	tcase_add_test(g, a_window_that_is_followed_by_more_is_made_longer);
 	tcase_add_test(g, every_size_and_alignment_is_served);
 	tcase_add_test(g, threads_that_wait_for_each_other_are_counted);

@@ -198,6 +198,34 @@ START_TEST(pages_are_asked_for_in_batches)
 }
 END_TEST
 
+static int
+tell_odd_nodes(void *const *pages, int *node, size_t n)
+{
+	(void)pages;
+	for (size_t i = 0; i < n; i++)
+		node[i] = i % 2 ? 70 : KV_ARENA_MAX_NODES - 1;
+	return 0;
+}
+
+START_TEST(pages_on_nodes_beyond_the_last_are_counted_as_elsewhere)
+{
+	kv_arena_config_t config = kvi_config(KV_ARENA_THREAD_UNSAFE);
+	kv_arena_numa_report_t r;
+	kv_arena_t *a;
+
+	config.enable_numa = true;
+	config.preferred_numa_node = 1;
+	a = kvi_create(&config);
+	kvi_load(a, 300000);
+	kva_os.where = tell_odd_nodes;
+	kvt_eq(kva_stats_numa(kva_arena_of(a), &r), 0);
+	kvt_cmp(r.pages_on[KV_ARENA_MAX_NODES - 1], >, 30);
+	kvt_eq(r.pages_wanted, 0);
+	kvt_cmp(r.pages_elsewhere, >, 60);
+	kvi_destroy(a);
+}
+END_TEST
+
 START_TEST(a_system_that_does_not_tell_is_said)
 {
 	kv_arena_t *a = create((kv_arena_thread_mode_t)_i, true);
@@ -235,6 +263,7 @@ main(void)
 
 	g = kvi_group(s, "pages");
 	tcase_add_test(g, pages_are_asked_for_in_batches);
+	tcase_add_test(g, pages_on_nodes_beyond_the_last_are_counted_as_elsewhere);
 	tcase_add_loop_test(g, a_system_that_does_not_tell_is_said, 0, 2);
 	return kvt_run(s, 5000);
 }
