@@ -103,6 +103,12 @@ fault_exit_value(void *value)
 	return strikes(KVA_CALL_EXIT_VALUE) ? -1 : real.exit_value(value);
 }
 
+static void *
+fault_record(size_t size)
+{
+	return strikes(KVA_CALL_EXIT_VALUE) ? NULL : real.record(size);
+}
+
 static int
 fault_fork_hook(void (*before)(void), void (*parent)(void), void (*child)(void))
 {
@@ -127,6 +133,7 @@ put_twins_in_place(void)
 	kva_os.prefer = fault_prefer;
 	kva_os.exit_hook = fault_exit_hook;
 	kva_os.exit_value = fault_exit_value;
+	kva_os.record = fault_record;
 	kva_os.fork_hook = fault_fork_hook;
 	in_place = true;
 }

@@ -47,7 +47,7 @@ struct kva_os {
 	void (*free)(void *p);
 
 	/* Fresh zeroed pages, readable and writable. alignment is a power of two of
-	 * at least a page. NULL with ENOMEM. */
+	 * at least a page. NULL with ENOMEM. What one call gave is unmapped by one. */
 	void *(*map)(size_t size, size_t alignment);
 	int (*unmap)(void *p, size_t size);
 
@@ -88,6 +88,12 @@ struct kva_os {
 	int (*exit_hook)(void (*fn)(void *value));
 	int (*exit_value)(void *value);
 
+	/* The calling thread's own size bytes, zeroed at first and the same ones at
+	 * each call, as a value that it has set: for systems where thread-locals are
+	 * gone before the hook runs. They are freed after that. NULL: there is no
+	 * hook, or it has run, or ENOMEM. */
+	void *(*record)(size_t size);
+
 	/* Have three functions called around fork, where there is one. */
 	int (*fork_hook)(void (*before)(void), void (*parent)(void),
 		void (*child)(void));
@@ -108,6 +114,7 @@ int kva_posix_unmap(void *p, size_t size);
 int kva_posix_protect(void *p, size_t size, enum kva_access access);
 int kva_posix_exit_hook(void (*fn)(void *value));
 int kva_posix_exit_value(void *value);
+void *kva_posix_record(size_t size);
 int kva_posix_fork_hook(void (*before)(void), void (*parent)(void),
 	void (*child)(void));
 size_t kva_posix_page(void);

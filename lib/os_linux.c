@@ -336,6 +336,7 @@ struct kva_os kva_os = {
 	.prefer = linux_prefer,
 	.exit_hook = kva_posix_exit_hook,
 	.exit_value = kva_posix_exit_value,
+	.record = kva_posix_record,
 	.fork_hook = kva_posix_fork_hook,
 	.page = kva_posix_page,
 	.memory = kva_posix_memory,

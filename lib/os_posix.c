@@ -14,12 +14,15 @@
 #define MAP_ANONYMOUS MAP_ANON
 #endif
 
+/* What malloc promises, without padding: 8 on some 32-bit machines. */
+#define MALLOC_ALIGNMENT (2 * sizeof(size_t))
+
 void *
 kva_posix_alloc(size_t size, size_t alignment)
 {
 	void *p = NULL;
 
-	if (alignment <= 16)	/* what malloc promises, without padding */
+	if (alignment <= MALLOC_ALIGNMENT)
 		p = malloc(size);
 	else if (posix_memalign(&p, alignment, size) != 0)
 		p = NULL;
@@ -88,15 +91,31 @@ kva_posix_protect(void *p, size_t size, enum kva_access access)
 
 /* Made once, before any use. Without a key there are no hooks: key 0 may well be
  * somebody else's. */
-static pthread_key_t exit_key;
-static bool has_exit_key;
+static pthread_key_t exit_key, record_key;
+static bool has_exit_key, has_record_key;
+static void (*exit_fn)(void *value);
+static char ended;	/* stands for the record of a thread that had one */
+
+/* Called once more for the mark it leaves, until the system has had enough. */
+static void
+end_record(void *record)
+{
+	pthread_setspecific(record_key, &ended);
+	if (record == &ended)
+		return;
+	exit_fn(record);
+	free(record);
+}
 
 int
 kva_posix_exit_hook(void (*fn)(void *value))
 {
 	int error = pthread_key_create(&exit_key, fn);
 
+	exit_fn = fn;
 	has_exit_key = error == 0;
+	has_record_key = has_exit_key &&
+		pthread_key_create(&record_key, end_record) == 0;
 	errno = error;
 	return error ? -1 : 0;
 }
@@ -108,6 +127,24 @@ kva_posix_exit_value(void *value)
 
 	errno = error;
 	return error ? -1 : 0;
+}
+
+void *
+kva_posix_record(size_t size)
+{
+	void *record;
+
+	if (!has_record_key)
+		return NULL;
+	record = pthread_getspecific(record_key);
+	if (record)
+		return record == &ended ? NULL : record;
+	record = calloc(1, size);
+	if (record && pthread_setspecific(record_key, record) != 0) {
+		free(record);
+		return NULL;
+	}
+	return record;
 }
 
 int

@@ -82,11 +82,10 @@ kva_registry_remove(struct kva_arena *a)
 
 /* Hand back every shard of the calling thread. */
 static void
-thread_ends(void *unused)
+thread_ends(void *value)
 {
-	struct kva_shard **mine = kva_thread_shards(), *s;
+	struct kva_shard **mine = kva_thread_shards_of(value), *s;
 
-	(void)unused;
 	kva_registry_lock();
 	while ((s = *mine) != NULL) {
 		unlink_from_thread(s);
@@ -95,7 +94,7 @@ thread_ends(void *unused)
 		kva_team_unlock(s->arena);
 	}
 	kva_registry_unlock();
-	kva_thread_end();
+	kva_thread_end(value);
 }
 
 static void

@@ -142,7 +142,7 @@ end_and_go_on(void *arg)
 	for (int i = 0; i < 3; i++)
 		EXPECT(e, kvt_alloc(e->a[i], 100) != NULL);
 	EXPECT(e, kva_thread_may_stay());
-	kva_thread_end();
+	kva_thread_end(NULL);
 	EXPECT(e, !kva_thread_may_stay());
 	for (int i = 0; i < 3; i++) {
 		struct kva_arena *a = kva_arena_of(e->a[i]);
@@ -227,5 +227,5 @@ main(void)
 	tcase_add_test(g, a_thread_finds_its_shards_in_more_arenas_than_it_remembers);
 	tcase_add_test(g, what_was_forgotten_is_found_by_asking_the_arena);
 	tcase_add_test(g, a_thread_may_allocate_after_its_end);
-	return kvt_run(s, 2500);
+	return kvt_run(s, 2400);
 }
