@@ -1,32 +1,29 @@
 # kv-system.m4 -- what the machine is and has
 
 # KV_OS
-# Picks lib/os_*.c. --enable-posix-only builds what a POSIX system without
+# Picks lib/os_*.c. Cygwin and MSYS have POSIX calls of their own. --enable-posix-only builds what a POSIX system without
 # Linux's extensions gets.
 AC_DEFUN([KV_OS],
 [KV_ENABLE([posix-only], [use no extension of Linux])
 AS_CASE([$host_os],
-  [mingw*|cygwin*], [kv_os=windows],
+  [mingw*], [kv_os=windows],
   [linux*], [kv_os=linux],
   [kv_os=posix])
 AS_IF([test $kv_os:$enable_posix_only = linux:yes], [kv_os=posix])
-AS_IF([test $kv_os = windows],
-  [AC_MSG_ERROR([there is no lib/os_windows.c yet])])
 AS_IF([test $kv_os = linux],
   [AC_DEFINE([KV_OS_LINUX], [1], [Define to 1 if lib/os_linux.c is built.])])
 AM_CONDITIONAL([OS_LINUX], [test $kv_os = linux])
 AM_CONDITIONAL([OS_WINDOWS], [test $kv_os = windows])])
 
 # KV_PTHREAD
-# Sets PTHREAD_LIBS; Windows' own threads need none.
+# Sets PTHREAD_LIBS; on Windows these are winpthreads.
 AC_DEFUN([KV_PTHREAD],
 [AC_SUBST([PTHREAD_LIBS])
 kv_save_LIBS=$LIBS
-AS_IF([test $kv_os != windows],
-  [AC_SEARCH_LIBS([pthread_create], [pthread],
-     [AS_IF([test "x$ac_cv_search_pthread_create" != "xnone required"],
-            [PTHREAD_LIBS=$ac_cv_search_pthread_create])],
-     [AC_MSG_ERROR([kvarena needs POSIX threads])])])
+AC_SEARCH_LIBS([pthread_create], [pthread],
+  [AS_IF([test "x$ac_cv_search_pthread_create" != "xnone required"],
+         [PTHREAD_LIBS=$ac_cv_search_pthread_create])],
+  [AC_MSG_ERROR([kvarena needs POSIX threads])])
 LIBS=$kv_save_LIBS])
 
 # KV_ATOMIC64
