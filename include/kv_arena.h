@@ -48,7 +48,10 @@
 extern "C" {
 #endif
 
-#if defined(__GNUC__)
+#if defined(__MINGW32__) && !defined(__clang__)	/* not the system's printf */
+#define KV_ARENA_PRINTF(f, first) \
+	__attribute__((__format__(__gnu_printf__, f, first)))
+#elif defined(__GNUC__)
 #define KV_ARENA_PRINTF(f, first) __attribute__((__format__(__printf__, f, first)))
 #else
 #define KV_ARENA_PRINTF(f, first)

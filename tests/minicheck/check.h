@@ -64,7 +64,10 @@ static void name##_fn(int _i) \
 	(void)_i;
 #define END_TEST }
 
-#if defined(__GNUC__)
+#if defined(__MINGW32__) && !defined(__clang__)
+#define KV_MINICHECK_FORMAT(a, b) \
+	__attribute__((noreturn, format(gnu_printf, a, b)))
+#elif defined(__GNUC__)
 #define KV_MINICHECK_FORMAT(a, b) __attribute__((noreturn, format(printf, a, b)))
 #else
 #define KV_MINICHECK_FORMAT(a, b)
