@@ -144,9 +144,9 @@ find_overlap(struct kvt_book *b)
 	for (size_t i = 0; i < b->n; i++)
 		sorted.pieces[i] = b->pieces[i];
 	qsort(sorted.pieces, b->n, sizeof *sorted.pieces, by_address);
-	for (size_t i = 1; i < b->n; i++)
-		if (sorted.pieces[i].p - sorted.pieces[i - 1].p <
-			(ptrdiff_t)sorted.pieces[i - 1].size)
+	for (size_t i = 1; i < b->n; i++)	/* may be 3 GiB apart with 32 bits */
+		if ((uintptr_t)sorted.pieces[i].p - (uintptr_t)sorted.pieces[i - 1].p <
+			sorted.pieces[i - 1].size)
 			note_fault(b, "overlap another piece", sorted.pieces[i]);
 	kvt_drop(&sorted);
 }

@@ -3,12 +3,12 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "kvos.h"
+#include "kvpages.h"
 
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 /* ---- Four nodes ---------------------------------------------------------- */
@@ -131,19 +131,17 @@ nodes_unmap(void *p, size_t size)
 static int
 node_of_page(uintptr_t at)
 {
-	size_t page = kva_os.page();
-	unsigned char resident[1];
 	const struct range *r = range_of(at);
 	int node;
 
-	if (mincore((void *)at, page, (void *)resident) != 0)
+	if (!kvpg_is_mapped((void *)at))
 		return -EFAULT;
-	if (!(resident[0] & 1))
+	if (!kvpg_is_resident((void *)at))
 		return -ENOENT;
 	if (!r)
 		return 0;
 	if (r->place == KVA_PLACE_INTERLEAVE)
-		return (int)(at / page % 3);
+		return (int)(at / kva_os.page() % 3);
 	node = kva_place_node(r->place);
 	return node == KVO_FULL_NODE ? 0 : node;
 }

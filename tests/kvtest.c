@@ -67,9 +67,16 @@ kvt_faults(void)
 {
 	return 0;
 }
+
+bool
+kvt_is_emulated(void)
+{
+	return false;
+}
 #else
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 long
 kvt_faults(void)
@@ -77,6 +84,19 @@ kvt_faults(void)
 	struct rusage usage;
 
 	return getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_minflt : 0;
+}
+
+bool
+kvt_is_emulated(void)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	void *p = mmap(NULL, page, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	bool takes_anything = p != MAP_FAILED && madvise(p, page, 9999) == 0;
+
+	if (p != MAP_FAILED)
+		munmap(p, page);
+	return takes_anything;
 }
 
 static void
@@ -118,7 +138,7 @@ kvt_group(Suite *s, const char *name)
 {
 	TCase *group = tcase_create(name);
 
-	tcase_set_timeout(group, kvt_is_watched() ? 600 : 60);
+	tcase_set_timeout(group, kvt_is_watched() || kvt_is_emulated() ? 600 : 60);
 	suite_add_tcase(s, group);
 	return group;
 }
@@ -182,7 +202,11 @@ kvt_skip(const char *why)
 size_t
 kvt_resident(void)
 {
+#ifdef _WIN32
+	FILE *f = NULL;		/* wine has one, of another process */
+#else
 	FILE *f = fopen("/proc/self/status", "r");
+#endif
 	char line[256];
 	size_t n = 0;
 
@@ -192,6 +216,16 @@ kvt_resident(void)
 	if (f != NULL)
 		fclose(f);
 	return n * 1024;
+}
+
+bool
+kvt_skip_if_emulated(void)
+{
+	bool emulated = kvt_is_emulated();
+
+	if (emulated)
+		kvt_skip("an emulator answers for the kernel");
+	return emulated;
 }
 
 bool

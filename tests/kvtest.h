@@ -36,6 +36,12 @@ void kvt_skip(const char *why);
  * elsewhere. */
 bool kvt_is_watched(void);
 
+/* Tell whether an emulator of the processor answers for the kernel: it takes any
+ * advice, and what is resident is not what it seems. The second counts the calling
+ * test as skipped if so. */
+bool kvt_is_emulated(void);
+bool kvt_skip_if_emulated(void);
+
 /* Tell whether allocations keep a distance, as they do under a memory checker;
  * if so, count the calling test as skipped. */
 bool kvt_skip_if_apart(void);

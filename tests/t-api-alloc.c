@@ -235,10 +235,10 @@ START_TEST(block_is_filled_to_its_last_byte)
 		for (size_t alignment = 1; alignment <= 64; alignment *= 2) {
 			kv_arena_t *a = kv_arena_create(1024);
 			struct kvt_book book = { 0 };
-			size_t room = kvt_stats(a).free_bytes;
+			size_t room = (size_t)kvt_stats(a).free_bytes;
 
 			kvt_enter(&book, kv_arena_alloc(a, 8), 8, 8);
-			room = kvt_stats(a).free_bytes;
+			room = (size_t)kvt_stats(a).free_bytes;
 			if (room > r)
 				kvt_enter(&book, kv_arena_alloc_aligned(a,
 					room - r, 1), room - r, 1);

@@ -216,7 +216,7 @@ START_TEST(burst_is_given_back)
 
 	/* The cache looks back over some time, so give it that. */
 	use(cache, 60 * MIB);
-	high = stats_of(cache).held_bytes;
+	high = (size_t)stats_of(cache).held_bytes;
 	while (stats_of(cache).held_bytes >= high / 2 &&
 		time(NULL) < began + 30)
 		use(cache, 200000);

@@ -45,7 +45,7 @@ next(struct run *r)
 static size_t
 some_size(struct run *r)
 {
-	uint64_t n = next(r);
+	size_t n = (size_t)next(r);
 
 	if (n % 100 < 90)
 		return n / 128 % 400 + 1;
@@ -118,7 +118,7 @@ do_realloc(struct run *r)
 
 	if (live == 0)
 		return;
-	i = r->book.n - 1 - (next(r) % 2 ? next(r) % live : 0);
+	i = r->book.n - 1 - (next(r) % 2 ? (size_t)next(r) % live : 0);
 	p = kv_arena_realloc(r->arena, r->book.pieces[i].p,
 		r->book.pieces[i].size, size);
 	if (p != NULL || !r->is_limited)
@@ -147,7 +147,7 @@ do_fail(struct run *r)
 		kvt_refused(kv_arena_alloc(r->arena, 0), EINVAL);
 		break;
 	case 1:
-		kvt_refused(kvt_alloc(r->arena, SIZE_MAX - next(r) % 9999),
+		kvt_refused(kvt_alloc(r->arena, SIZE_MAX - (size_t)next(r) % 9999),
 			ENOMEM);
 		break;
 	case 2:
@@ -183,7 +183,7 @@ do_rewind(struct run *r)
 {
 	if (r->depth == 0)
 		return;
-	r->depth -= next(r) % (r->depth < 4 ? r->depth : 4) + 1;
+	r->depth -= (size_t)next(r) % (r->depth < 4 ? r->depth : 4) + 1;
 	kvt_eq(kv_arena_rewind(r->arena, r->marks[r->depth].mark), 0);
 	kvt_eq(r->defers_made - r->defers_run, r->marks[r->depth].defers);
 	kvt_strike(&r->book, r->marks[r->depth].kept);

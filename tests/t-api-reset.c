@@ -58,10 +58,11 @@ START_TEST(reset_of_one_block_keeps_it)
 {
 	kv_arena_t *a = kv_arena_create(0);
 	void *first = kv_arena_alloc(a, 100);
+	uint64_t fresh = kvt_stats(a).block_allocations;
 
 	kv_arena_reset(a);
 	kvt_true(kv_arena_alloc(a, 100) == first);
-	kvt_eq(kvt_stats(a).block_allocations, 1);
+	kvt_eq(kvt_stats(a).block_allocations, fresh);
 	kv_arena_reset(a);
 	check_empty(a);
 	kv_arena_destroy(a);
@@ -473,7 +474,7 @@ END_TEST
 START_TEST(loop_of_resets_takes_no_fresh_block)
 {
 	kv_arena_t *a = kv_arena_create(0);
-	uint64_t fresh;
+	uint64_t fresh = 0;
 
 	for (int i = 0; i < 100; i++) {
 		for (size_t bytes = 0; bytes < 1 << 20; bytes += 256)

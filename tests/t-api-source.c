@@ -150,7 +150,8 @@ START_TEST(hints_may_be_numbers)
 	kvt_eq(kv_arena_suggest_block_size("64k"), 65536);
 	kvt_eq(kv_arena_suggest_block_size("64K"), 65536);
 	kvt_eq(kv_arena_suggest_block_size("2m"), 2 << 20);
-	kvt_eq(kv_arena_suggest_block_size("1g"), 1 << 30);
+	kvt_eq(kv_arena_suggest_block_size("1g"),	/* too large with 32 bits */
+		sizeof(size_t) > 4 ? 1 << 30 : KV_ARENA_DEFAULT_BLOCK_SIZE);
 }
 END_TEST
 

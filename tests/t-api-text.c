@@ -216,6 +216,9 @@ END_TEST
 
 START_TEST(text_of_a_megabyte_fits)
 {
+#ifdef _WIN32
+	kvt_skip("vsnprintf of mingw-w64 takes the width from the stack");
+#else
 	kv_arena_t *a = kv_arena_create(1024);
 	char *text = kv_arena_printf(a, "%*d", 3 << 20, 7);
 
@@ -223,6 +226,7 @@ START_TEST(text_of_a_megabyte_fits)
 	kvt_true(text[(3 << 20) - 1] == '7');
 	kvt_balanced(a);
 	kv_arena_destroy(a);
+#endif
 }
 END_TEST
 
@@ -255,12 +259,16 @@ END_TEST
 
 START_TEST(text_over_int_max_overflows)
 {
+#ifdef _WIN32
+	kvt_skip("vsnprintf of mingw-w64 takes the width from the stack");
+#else
 	kv_arena_t *a = kv_arena_create(0);
 
 	kvt_refused(by_vprintf(a, "%99999999999d", 1), EOVERFLOW);
 	kvt_eq(kv_arena_total_allocated(a), 0);
 	kvt_balanced(a);
 	kv_arena_destroy(a);
+#endif
 }
 END_TEST
 

@@ -5,6 +5,7 @@
 # One that has a main is linked and run; any other must compile as the body of a
 # function that has an arena.
 # shellcheck disable=SC2086
+[ -z "$EMULATOR" ] || { echo "skip: programs run under $EMULATOR"; exit 77; }
 CC=${CC:-cc}
 top=${top_srcdir:-..}
 tmp=$(mktemp -d ./t-guide.XXXXXX) || exit 99

@@ -6,8 +6,8 @@
 # input, which is known here for x86-64.
 CC=${CC:-cc}
 include=${top_srcdir:-..}/include
-case $($CC -dumpmachine 2>/dev/null) in
-x86_64-*linux*) ;;
+case $($CC -dumpmachine 2>/dev/null):$(echo __x86_64__ | $CC -E -P - 2>/dev/null) in
+x86_64-*linux*:1) ;;
 *) echo "skip: not x86-64 Linux"; exit 77 ;;
 esac
 tmp=$(mktemp -d) || exit 99
