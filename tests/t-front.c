@@ -248,6 +248,26 @@ START_TEST(a_system_that_refuses_all_places_serves_all_but_bound_memory)
 }
 END_TEST
 
+START_TEST(without_nodes_no_node_can_be_preferred)
+{
+	static const int nodes[] = { 0, KVO_NODES, 62, 63, INT32_MAX };
+
+	for (int i = 0; i < 5; i++) {
+		kvt_true(nodes[i] < KVO_NODES || (errno = 0,
+			kv_arena_set_numa_policy(nodes[i]) == -1 && errno == EINVAL));
+		kvo_run_on(KVA_NO_NODE);
+		kvo_fail_from(KVO_CALL(PREFER), 1, ENOTSUP);
+		kvt_fails(kv_arena_set_numa_policy(nodes[i]), -1, ENOTSUP);
+		kvt_true(!kv_arena_has("numa"));
+		kvo_heal();
+		kvo_run_on(0);
+		kvt_eq(kv_arena_set_numa_policy(1), 0);
+		kvt_eq(kvo_preferred(), 1);
+		kvt_eq(kv_arena_set_numa_policy(-1), 0);
+	}
+}
+END_TEST
+
 START_TEST(a_report_tells_pages_without_memory)
 {
 	kv_arena_config_t config = placed(KV_ARENA_THREAD_UNSAFE,
@@ -282,6 +302,7 @@ main(void)
 	tcase_add_loop_test(g, nodes_beyond_those_counted_are_no_trouble, 0, 2);
 	tcase_add_loop_test(g,
 		a_system_that_refuses_all_places_serves_all_but_bound_memory, 0, 8);
+	tcase_add_test(g, without_nodes_no_node_can_be_preferred);
 	tcase_add_test(g, a_report_tells_pages_without_memory);
 	return kvt_run(s, 1000);
 }
