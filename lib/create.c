@@ -143,7 +143,7 @@ gather_all(struct parts *p, bool needs_extras, bool is_shared, bool is_local)
 {
 	unsigned others = (unsigned)kva_os.nodes() - 1;
 
-	p->arena = gather(p, sizeof *p->arena, sizeof(uint64_t));
+	p->arena = gather(p, sizeof *p->arena, KV_ARENA_KINDS + 1);
 	if (!p->arena)
 		return false;
 	if (needs_extras && !(p->extras = gather(p, sizeof *p->extras, sizeof(void *))))
