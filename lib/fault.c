@@ -103,10 +103,16 @@ fault_exit_value(void *value)
 	return strikes(KVA_CALL_EXIT_VALUE) ? -1 : real.exit_value(value);
 }
 
+/* Only the first call of a thread may fail: then its record is there. */
 static void *
 fault_record(size_t size)
 {
-	return strikes(KVA_CALL_EXIT_VALUE) ? NULL : real.record(size);
+	static __thread bool has;
+
+	if (!has && strikes(KVA_CALL_EXIT_VALUE))
+		return NULL;
+	has = true;
+	return real.record(size);
 }
 
 static int
