@@ -29,6 +29,13 @@ build()
 		2>"$tmp/why"
 }
 
+# starts PROGRAM -- its libraries are for this machine's C library
+starts()
+{
+	"$1" none >/dev/null 2>&1
+	[ $? != 127 ]
+}
+
 # see CHECKER STATUS FAULT COMMAND... -- the command ends with that status
 see()
 {
@@ -50,7 +57,13 @@ case " $CFLAGS " in
 *-fsanitize=*memory*) checkers=msan ;;
 *-fsanitize=*address*) checkers=asan ;;
 *-fsanitize*|*--coverage*) echo "skip: built for another checker"; exit 77 ;;
-*) checkers="asan valgrind" ;;
+*)
+	# Hints go into the library, and a static program hides what valgrind
+	# knows of the C library.
+	checkers="asan valgrind"
+	case " $LDFLAGS " in *" -all-static "*) checkers=asan ;; esac
+	grep -q '^#define HAVE_VALGRIND_H' ../config.h || checkers=asan
+	;;
 esac
 
 # is_wanted CHECKER
@@ -62,7 +75,7 @@ is_wanted()
 
 if ! is_wanted asan; then
 	:
-elif build asan "${CC%% *}" -fsanitize=address; then
+elif build asan "${CC%% *}" -fsanitize=address && starts "$tmp/asan"; then
 	ASAN_OPTIONS=exitcode=42
 	export ASAN_OPTIONS
 	see asan 0 none "$tmp/asan"
