@@ -7,7 +7,6 @@
 #include "size.h"
 #include "watch.h"
 
-#include <stdlib.h>
 
 static int place_errno;		/* atomic; relaxed: only told to people */
 static bool is_forbidden;	/* the same */
@@ -185,14 +184,14 @@ static void *
 take_malloc(void *context, size_t size)
 {
 	(void)context;
-	return malloc(size);
+	return kva_os.alloc(size, 16);	/* malloc of some aligns to 8 */
 }
 
 static void
 give_malloc(void *context, void *block, size_t size)
 {
 	(void)context, (void)size;
-	free(block);
+	kva_os.free(block);
 }
 
 static void *
