@@ -248,8 +248,9 @@ START_TEST(bad_format_is_refused)
 
 	kvt_refused(by_vprintf(a, none), EINVAL);
 	kvt_eq(kv_arena_total_allocated(a), 0);
-	/* In the C locale no character above 127 can be converted. */
+#ifndef _WIN32	/* In the C locale no character above 127 can be converted. */
 	kvt_refused(by_vprintf(a, "%ls", L"\x3a9"), EINVAL);
+#endif
 	kvt_eq(kv_arena_total_allocated(a), 0);
 	kvt_true(kv_arena_alloc(a, 8) != NULL);
 	kvt_balanced(a);

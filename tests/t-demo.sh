@@ -2,7 +2,7 @@
 # t-demo.sh -- kvarena-demo finds every word again, and says what it cannot read
 #
 # Its figures are not looked at: they differ from machine to machine.
-demo="$EMULATOR $(pwd)/../tools/kvarena-demo"
+demo="$EMULATOR $(pwd)/../tools/kvarena-demo$EXEEXT"
 tmp=$(mktemp -d) || exit 99
 trap 'rm -rf "$tmp"' EXIT
 cd "$tmp" || exit 99

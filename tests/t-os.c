@@ -250,6 +250,8 @@ START_TEST(protected_pages_stop_what_they_should)
 	kvt_eq(kva_os.protect(p + page(), page(), KVA_ACCESS_WRITE), 0);
 	kvt_true(!kvpg_stops_writing(p + page()));
 	unmap_pages(p, 3);
+	if (kvt_is_emulated())	/* where a refusal may get lost */
+		return;
 	kvt_eq(kva_os.protect(p, 3 * page(), KVA_ACCESS_READ), -1);
 	kvt_true(errno == ENOMEM || errno == EINVAL);
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
 # t-stress.sh -- kvarena-stress runs, repeats a seed, and refuses wrong arguments
-stress="$EMULATOR ../stress/kvarena-stress"
+stress="$EMULATOR ../stress/kvarena-stress$EXEEXT"
 checks=0
 failed=0
 
