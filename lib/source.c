@@ -7,7 +7,6 @@
 #include "size.h"
 #include "watch.h"
 
-
 static int place_errno;		/* atomic; relaxed: only told to people */
 static bool is_forbidden;	/* the same */
 

@@ -83,7 +83,7 @@ next(struct worker *w)
 static size_t
 some_size(struct worker *w)
 {
-	uint64_t n = next(w);
+	size_t n = (size_t)next(w);
 
 	if (n % 1024 < 1000)
 		return n / 1024 % 96 + 1;
@@ -163,7 +163,7 @@ resize(struct worker *w, size_t first)
 
 	if (live == 0)
 		return;
-	i = w->book.n - 1 - (next(w) % 2 ? next(w) % live : 0);
+	i = w->book.n - 1 - (next(w) % 2 ? (size_t)next(w) % live : 0);
 	before = w->book.pieces[i].p;
 	old = w->book.pieces[i].size;
 	p = kv_arena_realloc(w->arena, before, old, size);
@@ -175,7 +175,7 @@ resize(struct worker *w, size_t first)
 static void
 fail(struct worker *w)
 {
-	size_t k = next(w) % 8192;
+	size_t k = (size_t)next(w) % 8192;
 	volatile size_t huge = SIZE_MAX - k;
 
 	if (kv_arena_alloc(w->arena, huge) != NULL ||
@@ -384,7 +384,7 @@ rewind_some(struct worker *w, struct scope *s)
 {
 	if (s->depth == 0)
 		return;
-	s->depth -= next(w) % s->depth + 1;
+	s->depth -= (size_t)next(w) % s->depth + 1;
 	read_and_strike(w, s->kept[s->depth]);
 	if (kv_arena_rewind(w->arena, s->marks[s->depth]) != 0)
 		note(w, "a mark was refused");
