@@ -298,7 +298,8 @@ compare_stats(kv_arena_t *a, const struct worker *w, uint64_t times,
 			live += w[i].book.pieces[k].size;
 	}
 	kv_arena_get_stats(a, &s);
-	r->held = s.peak_memory_usage > r->held ? s.peak_memory_usage : r->held;
+	if (s.peak_memory_usage > r->held)
+		r->held = (size_t)s.peak_memory_usage;
 	if (!kvt_balances(a, r->fault))
 		return;
 	r->fault[0] = '\0';
@@ -388,7 +389,7 @@ rewind_some(struct worker *w, struct scope *s)
 	read_and_strike(w, s->kept[s->depth]);
 	if (kv_arena_rewind(w->arena, s->marks[s->depth]) != 0)
 		note(w, "a mark was refused");
-	s->depth += next(w) % 2;		/* it stays valid */
+	s->depth += (size_t)next(w) % 2;		/* it stays valid */
 	check_balance(w);
 }
 
