@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "kvos.h"
+#include "watch.h"
 #include "kvpages.h"
 
 #include <pthread.h>
@@ -372,6 +373,26 @@ void
 kvo_heal(void)
 {
 	kva_fault_plan(&(struct kva_fault){ .nth = 0 });
+}
+
+/* ---- Looking -------------------------------------------------------------------- */
+
+#if defined(__has_feature)
+#if __has_feature(memory_sanitizer)
+#define HAS_MSAN 1
+#endif
+#endif
+#ifdef HAS_MSAN
+#include <sanitizer/msan_interface.h>
+#else
+#define __msan_unpoison(p, size) ((void)(p), (void)(size))
+#endif
+
+void
+kvo_look_at(const void *p, size_t size)
+{
+	kva_watch_restore(p, size);
+	__msan_unpoison(p, size);
 }
 
 /* ---- Silence ------------------------------------------------------------------ */

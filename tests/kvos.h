@@ -63,6 +63,11 @@ kva_place_t kvo_place_of(const void *p);
 /* The node that the calling thread's memory was last asked to come from. */
 int kvo_preferred(void);
 
+/* ---- Looking ----------------------------------------------------------- */
+
+/* Have checkers let the test read memory that nobody was given. */
+void kvo_look_at(const void *p, size_t size);
+
 /* ---- Silence --------------------------------------------------------------- */
 
 /* From hush on, standard output and error go to a file; said ends that and

@@ -106,7 +106,7 @@ fill(struct kva_block *b, char byte)
 static bool
 is_all(struct kva_block *b, char byte)
 {
-	kva_watch_restore(b->base, b->capacity);
+	kvo_look_at(b->base, b->capacity);
 	return b->base[0] == byte &&
 		memcmp(b->base, b->base + 1, b->capacity - 1) == 0;
 }

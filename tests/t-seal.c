@@ -5,7 +5,6 @@
 #include "kvinside.h"
 #include "kvsource.h"
 #include "seal.h"
-#include "watch.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -33,7 +32,7 @@ is_fatal(volatile char *p)
 	fflush(NULL);
 	child = fork();
 	if (child == 0) {
-		kva_watch_restore((const void *)(uintptr_t)p, 1);	/* ask the kernel */
+		kvo_look_at((const void *)(uintptr_t)p, 1);	/* ask the kernel */
 		signal(SIGSEGV, SIG_DFL);
 		signal(SIGBUS, SIG_DFL);
 		*p = *p;

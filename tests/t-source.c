@@ -39,7 +39,7 @@ calls(enum kva_call call)
 static bool
 is_zero(const struct kva_block *b)
 {
-	kva_watch_restore(b->base, b->capacity);
+	kvo_look_at(b->base, b->capacity);
 	return b->base[0] == 0 && memcmp(b->base, b->base + 1, b->capacity - 1) == 0;
 }
 
@@ -104,7 +104,7 @@ START_TEST(what_cannot_be_unmapped_is_emptied)
 	struct kva_block *b = kva_source_map(MIB, ANY, false);
 	char *base = b->base;
 
-	kva_watch_restore(base, MIB);
+	kvo_look_at(base, MIB);
 	memset(base, 7, MIB);
 	kvo_fail_once(KVO_CALL(UNMAP), 1, ENOMEM);
 	kva_source_unmap(b);
