@@ -125,10 +125,25 @@ kvt_is_watched(void)
 	return SANITIZED || is_valgrind();
 }
 
+/* Threads of Windows are slow to begin, under wine above all. */
+#ifdef _WIN32
+static bool
+is_slow(void)
+{
+	return true;
+}
+#else
+static bool
+is_slow(void)
+{
+	return is_valgrind() || kvt_is_emulated();
+}
+#endif
+
 size_t
 kvt_scaled(size_t n)
 {
-	size_t part = is_valgrind() ? 20 : SANITIZED ? 4 : 1;
+	size_t part = is_slow() ? 20 : SANITIZED ? 4 : 1;
 
 	return n / part > 0 ? n / part : 1;
 }

@@ -51,7 +51,7 @@ bool kvt_skip_if_apart(void);
 size_t kvt_resident(void);
 long kvt_faults(void);
 
-/* Return n, or a part of it where valgrind or ThreadSanitizer slow us down. */
+/* Return n, or a part of it where a checker, an emulator or wine slows us down. */
 size_t kvt_scaled(size_t n);
 
 /* Run fn(element) in n threads, one for each element of an array, and join
