@@ -125,6 +125,10 @@ kv_arena_take(struct kv_arena_bump *b, char *after)
 	return p;
 }
 
+#if defined(__GNUC__) && !defined(__clang__)	/* 11 warns all the same */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Warray-bounds"
+#endif
 KV_ARENA_INLINE uint64_t *
 kv_arena_tally_of(struct kv_arena_bump *b, size_t size)
 {
@@ -134,6 +138,9 @@ kv_arena_tally_of(struct kv_arena_bump *b, size_t size)
 		__builtin_unreachable();
 	return &b->tally[63 ^ __builtin_clzll(2 * (uint64_t)size - 1)];
 }
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 
 KV_ARENA_INLINE void
 kv_arena_count_shared(struct kv_arena_bump *b, size_t size)
