@@ -13,6 +13,7 @@ gives()
 	# shellcheck disable=SC2086
 	out=$($stress "$@" 2>&1)
 	got=$?
+	out=$(echo "$out" | tr -d '\r')	# as Windows ends lines
 	[ $got = "$want" ] && return
 	echo "FAIL: status $got, not $want: kvarena-stress $*"
 	echo "$out"
