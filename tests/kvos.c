@@ -333,9 +333,15 @@ kvo_counts(void)
 	return counts;
 }
 
+static bool is_begun;
+
+/* A test that failed may not have come to its end. */
 void
 kvo_begin(enum kvo_machine machine)
 {
+	if (is_begun)
+		kvo_end();
+	is_begun = true;
 	system_before = kva_os;
 	if (machine == KVO_FOUR_NODES)
 		add_nodes();
@@ -348,6 +354,7 @@ kvo_end(void)
 {
 	kva_fault_end();
 	kva_os = system_before;
+	is_begun = false;
 	here = 0;
 }
 
