@@ -586,6 +586,8 @@ main(int argc, char **argv)
 	printf("%" PRIu64 " calls made to fail, %" PRIu64 " tries\n", kvj_sites(),
 		kvj_tries());
 	floor = (uint64_t)(SITES_FLOOR / part());
+	if (kvt_is_emulated())		/* no nodes, and populating never fails */
+		floor = floor * 3 / 4;
 	if (result == EXIT_SUCCESS && kvj_sites() < floor) {
 		printf("FAIL: at least %" PRIu64 " were expected\n", floor);
 		return EXIT_FAILURE;
