@@ -1,4 +1,4 @@
-/* words.h -- what the proof of lib/size.h takes for granted about 64-bit words
+/* words.h -- what the proofs take for granted about 64-bit words
  *
  * SPDX-License-Identifier: BSD-2-Clause
  *
@@ -31,6 +31,12 @@
   @ axiom clear: \forall integer x, m; word(x) && power_of_two(m + 1) ==>
   @	(x & (uint64_t)~m) % (m + 1) == 0 &&
   @	x - m <= (x & (uint64_t)~m) <= x;
+  @
+  @ axiom eight: \forall integer x; word(x) ==>
+  @	(x & 0xFFFFFFFFFFFFFFF8) == x - x % 8;
+  @
+  @ axiom wrap: \forall integer x; word(x - 0x10000000000000000) ==>
+  @	(uint64_t)x == x - 0x10000000000000000;
   @
   @ axiom flip: \forall integer x; 0 <= x < 64 ==> (x ^ 63) == 63 - x;
   @

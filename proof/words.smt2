@@ -36,6 +36,16 @@
        (not (and (= (bvurem cleared a) #x000000000000000000)
                  (bvule x (bvadd cleared m)) (bvule cleared x)))))
 
+(define-fun eight-fails () Bool
+  (and (word x)
+       (not (= (bvand x #x00fffffffffffffff8)
+               (bvsub x (bvurem x #x000000000000000008))))))
+
+(define-fun wrap-fails () Bool
+  (and (word (bvsub x #x010000000000000000))
+       (not (= (bvand x #x00ffffffffffffffff)
+               (bvsub x #x010000000000000000)))))
+
 (define-fun flip-fails () Bool
   (and (bvult x #x000000000000000040)
        (not (= (bvxor x #x00000000000000003f)
