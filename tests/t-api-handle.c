@@ -5,6 +5,8 @@
 #include "kvsource.h"
 #include "kvtest.h"
 
+#include <pthread.h>
+#include <sched.h>
 #include <string.h>
 
 #ifndef _WIN32
@@ -127,6 +129,47 @@ START_TEST(zeroed_handle_is_dead)
 	kv_arena_handle_t none = { NULL, NULL, 0 };
 
 	kvt_true(kv_arena_deref(none) == NULL);
+}
+END_TEST
+
+/* What was written before the reset is seen by a thread that finds the handle dead:
+ * by the orders of the two, as TSan knows, and not by luck. */
+struct watcher {
+	kv_arena_handle_t handle;
+	int written, seen;
+};
+
+static void *
+wait_until_dead(void *arg)
+{
+	struct watcher *w = arg;
+
+	while (kv_arena_deref(w->handle) != NULL)
+		sched_yield();
+	w->seen = w->written;
+	return NULL;
+}
+
+START_TEST(dead_handle_tells_of_what_was_done_before)
+{
+	kv_arena_t *a = kv_arena_create(0);
+
+	if (kv_arena_has("valgrind")) {
+		kvt_skip("helgrind and drd do not know the orders of atomics");
+		kv_arena_destroy(a);
+		return;
+	}
+	for (int i = 1; i <= 50; i++) {
+		struct watcher w = { kv_arena_handle(a, kv_arena_alloc(a, 8)), 0, 0 };
+		pthread_t thread;
+
+		kvt_eq(pthread_create(&thread, NULL, wait_until_dead, &w), 0);
+		w.written = i;
+		kv_arena_reset(a);
+		kvt_eq(pthread_join(thread, NULL), 0);
+		kvt_eq(w.seen, i);
+	}
+	kv_arena_destroy(a);
 }
 END_TEST
 
@@ -278,6 +321,7 @@ main(void)
 	tcase_add_test(g, handle_dies_with_the_parent);
 	tcase_add_test(g, handle_of_foreign_memory_is_refused);
 	tcase_add_test(g, zeroed_handle_is_dead);
+	tcase_add_test(g, dead_handle_tells_of_what_was_done_before);
 
 	g = kvt_group(s, "sealing");
 	tcase_add_test(g, sealed_arena_can_be_read_and_not_allocated_from);
