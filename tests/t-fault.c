@@ -112,6 +112,13 @@ note_exit_value(void *value)
 	return note(KVA_CALL_EXIT_VALUE);
 }
 
+static void *
+note_record(size_t size)
+{
+	(void)size;
+	return something;
+}
+
 static int
 note_fork_hook(void (*before)(void), void (*parent)(void), void (*child)(void))
 {
@@ -139,6 +146,7 @@ take_notes(void)
 	kva_os.prefer = note_prefer;
 	kva_os.exit_hook = note_exit_hook;
 	kva_os.exit_value = note_exit_value;
+	kva_os.record = note_record;
 	kva_os.fork_hook = note_fork_hook;
 }
 
@@ -261,6 +269,16 @@ START_TEST(nth_0_never_strikes)
 }
 END_TEST
 
+START_TEST(a_thread_may_be_refused_its_record_but_not_lose_it)
+{
+	plan(1, false, 1u << KVA_CALL_EXIT_VALUE, 0);
+	kvt_refused(kva_os.record(1), ENOMEM);
+	kvt_true(kva_os.record(1) == something);
+	plan(1, true, KVA_ALL_CALLS, 0);
+	kvt_true(kva_os.record(1) == something);
+}
+END_TEST
+
 START_TEST(a_new_plan_counts_anew)
 {
 	plan(1, true, KVA_ALL_CALLS, 0);
@@ -300,6 +318,7 @@ main(void)
 	tcase_add_test(g, only_the_chosen_calls_count_and_fail);
 	tcase_add_test(g, errno_is_the_chosen_one);
 	tcase_add_test(g, nth_0_never_strikes);
+	tcase_add_test(g, a_thread_may_be_refused_its_record_but_not_lose_it);
 	tcase_add_test(g, a_new_plan_counts_anew);
 	tcase_add_test(g, the_end_puts_the_system_back);
 	return kvt_run(s, 300);
