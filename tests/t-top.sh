@@ -99,7 +99,8 @@ then
 	ok "shows one arena" says typescript 'Sizes in bytes|Sizes: '
 	ok "sorts by the next column" says typescript 'PEAKv'
 	ok "gives the screen back" says typescript "$esc\\[\\?1049l"
-	TERM=xterm timeout 20 script -qec "timeout -s TERM 1 $tool report.json" \
+	# In the foreground: in a group of its own it may not set the terminal.
+	TERM=xterm timeout 20 script -qec "timeout --foreground -s TERM 1 $tool report.json" \
 		typescript </dev/null >out 2>&1
 	ok "SIGTERM gives it back, too" says typescript "$esc\\[\\?1049l"
 	ok "a dumb terminal gets a batch" \

@@ -237,7 +237,7 @@ bad()
 # put OFFSET OCTAL FILE -- write one byte
 put()
 {
-	printf "\\$2" | dd of="$3" bs=1 seek="$1" conv=notrunc 2>/dev/null
+	printf %b "\\0$2" | dd of="$3" bs=1 seek="$1" conv=notrunc 2>/dev/null
 }
 
 check_files()
