@@ -67,13 +67,19 @@ kb_facts(size_t *n)
 }
 
 void
-kb_print_facts(const struct presence *presence)
+kb_print_machine(void)
 {
 	size_t n;
 	const struct fact *facts = kb_facts(&n);
 
 	for (size_t i = 0; i < n; i++)
 		printf("%-11s %s\n", facts[i].name, facts[i].value);
+}
+
+void
+kb_print_facts(const struct presence *presence)
+{
+	kb_print_machine();
 	printf("peers      ");
 	for (size_t i = 0; kb_peers[i]; i++) {
 		if (kb_peers[i]->flags & (PEER_OURS | PEER_LIMIT))

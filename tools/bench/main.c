@@ -8,6 +8,7 @@
  *	plan.c, spawn.c		which cells, in which order, in which process
  *	results.c, rows.c	the figures, and the contract they are held to
  *	table.c export.c plot.c	what a person, a program, an eye gets
+ *	numa.c			something else: placing on nodes, ours alone
  */
 #include <errno.h>
 #include <getopt.h>
@@ -38,6 +39,8 @@ static const char usage[] =
 "  -c, --csv FILE       write every median, min and max\n"
 "  -P, --plots DIR      write SVG plots (needs gnuplot)\n"
 "  -S, --strict         exit 1 if a measured row is not met\n"
+"  -n, --numa MIB       instead: what placement on NUMA nodes is worth here, with\n"
+"                       so much memory for a thread on each node (doc/numa.md)\n"
 "  -l, --list           list workloads and peers\n"
 "  -h, --help           this text\n"
 "  -V, --version        versions of kvarena and of the bench\n"
@@ -140,6 +143,7 @@ static const struct option long_options[] = {
 	{ "csv", required_argument, NULL, 'c' },
 	{ "plots", required_argument, NULL, 'P' },
 	{ "strict", no_argument, NULL, 'S' },
+	{ "numa", required_argument, NULL, 'n' },
 	{ "list", no_argument, NULL, 'l' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
@@ -171,7 +175,7 @@ read_options(struct options *o, int argc, char **argv)
 {
 	int opt;
 
-	while ((opt = getopt_long(argc, argv, "o:p:r:qws:f:j:c:P:SlhV",
+	while ((opt = getopt_long(argc, argv, "o:p:r:qws:f:j:c:P:Sn:lhV",
 		long_options, NULL)) != -1) {
 		switch (opt) {
 		case 'o': o->only = optarg; break;
@@ -187,6 +191,9 @@ read_options(struct options *o, int argc, char **argv)
 		case 'c': o->csv = optarg; break;
 		case 'P': o->plots = optarg; break;
 		case 'S': o->strict = true; break;
+		case 'n':
+			o->numa_mib = (unsigned)number("--numa", optarg, 1, 65536);
+			break;
 		case 'l': list(kb_presence(o)); return false;
 		case 'h': fputs(usage, stdout); return false;
 		case 'V':
@@ -229,6 +236,8 @@ main(int argc, char **argv)
 	if (!read_options(&o, argc, argv))
 		return 0;
 
+	if (o.numa_mib)
+		return kb_numa(o.numa_mib);
 	presence = kb_presence(&o);
 	kb_print_facts(presence);
 	for (const struct workload *w = kb_workloads; w->name; w++) {

@@ -38,6 +38,7 @@ struct options {
 	const char *peers;		/* names with commas; or NULL */
 	const char *records;
 	const char *json, *csv, *plots;
+	unsigned numa_mib;		/* 0: the workloads; else placement alone */
 };
 
 struct presence {

@@ -25,6 +25,7 @@ struct row {
 const struct row *kb_rows(const struct options *o, size_t *n);
 bool kb_unsound(void);		/* a measurement that cannot be true; after kb_rows */
 
+void kb_print_machine(void);
 void kb_print_facts(const struct presence *presence);
 void kb_print_workload(const struct options *o, const struct workload *w);
 void kb_print_rows(const struct options *o);
@@ -33,5 +34,8 @@ void kb_print_rows(const struct options *o);
 bool kb_write_json(const struct options *o, const struct presence *presence);
 bool kb_write_csv(const struct options *o);
 bool kb_write_plots(const struct options *o);
+
+/* numa.c: print what placement is worth here; the exit status. */
+int kb_numa(unsigned mib);
 
 #endif
