@@ -34,6 +34,9 @@
  * return an int return 0, or -1 and set errno. EINVAL: an argument is wrong.
  * ENOMEM: no memory, or a limit is reached. EOVERFLOW: a size does not fit in
  * size_t. A call that failed has changed nothing, and the arena works on.
+ *
+ * Cost. What a function does beyond a call into the library and a constant time in
+ * it; in a SAFE arena all but the fast path take the arena's lock.
  */
 #ifndef KV_ARENA_H
 #define KV_ARENA_H
@@ -63,11 +66,12 @@ extern "C" {
 #define KV_ARENA_VERSION_MINOR 0
 #define KV_ARENA_VERSION_PATCH 0
 
-/* Return the version of the library in use, as "1.0.0". */
+/* Return the version of the library in use, as "1.0.0". Any thread. Cost: a call. */
 const char *kv_arena_version(void);
 
 /* Tell whether this build and machine have a feature: "numa", "huge-pages",
- * "valgrind", "asan", "msan", "inline-shared". Unknown names give false. */
+ * "valgrind", "asan", "msan", "inline-shared". Unknown names give false.
+ * Any thread. Cost: a call; "huge-pages" reads a file of the system. */
 bool kv_arena_has(const char *feature);
 
 /* ---- Create ------------------------------------------------------------ */
@@ -174,27 +178,31 @@ typedef struct {
  * EINVAL: an unknown mode, policy or level, a block size of more than half the
  * address space, a node that does not exist with KV_ARENA_NUMA_BIND, a reserved
  * word that is not zero. ENOTSUP: huge pages are required and there are none.
- * ENOMEM: no memory. Any thread. */
+ * ENOMEM: no memory. Any thread. Cost: a descriptor from malloc, and a lock of the
+ * process held for a moment; no block. */
 kv_arena_t *kv_arena_create_ex(const kv_arena_config_t *config);
 
 /* Create an arena of the default configuration with this block size; 0: the
- * default; under KV_ARENA_MIN_BLOCK_SIZE: that. */
+ * default; under KV_ARENA_MIN_BLOCK_SIZE: that. Errors, threads and cost are those
+ * of kv_arena_create_ex. */
 kv_arena_t *kv_arena_create(size_t block_size);
 
 /* Create an arena inside the caller's buffer, which also is its first block: no
  * memory is taken until the buffer is full. The buffer must outlive the arena;
  * destroy does not free it. ENOMEM: the buffer is too small, under
  * KV_ARENA_MIN_BLOCK_SIZE. Any alignment of the buffer will do. EINVAL: NULL, or as
- * in kv_arena_create_ex. */
+ * in kv_arena_create_ex. Any thread. Cost: as kv_arena_create_ex, without malloc. */
 kv_arena_t *kv_arena_create_in(void *buffer, size_t size,
 	const kv_arena_config_t *config);
 
 /* Return a block size for a use: "small", "default", "large", a number with an
  * optional k, m or g, or the name of earlier arenas (see learn_block_size).
- * NULL or anything else: the default. */
+ * NULL or anything else: the default. Any thread. Cost: a look at what is learnt,
+ * under a lock of the process. */
 size_t kv_arena_suggest_block_size(const char *hint);
 
-/* A source that takes each block from malloc, or each from mmap. */
+/* Return a source that takes each block from malloc, or each from mmap. Never fails.
+ * Any thread. Cost: a call. */
 kv_arena_block_source_t kv_arena_source_malloc(void);
 kv_arena_block_source_t kv_arena_source_pages(void);
 
@@ -204,30 +212,33 @@ kv_arena_block_source_t kv_arena_source_pages(void);
  * NULL (EINVAL); so does a NULL arena. No size overflows: what does not fit in
  * the address space gives NULL (ENOMEM). */
 
-/* Return size bytes aligned to KV_ARENA_ALIGNMENT, 8: enough for every type
- * whose alignment is at most 8. long double and SIMD types go through
+/* Return size bytes aligned to KV_ARENA_ALIGNMENT, 8, or NULL. That is enough for
+ * every type whose alignment is at most 8. long double and SIMD types go through
  * kv_arena_new or kv_arena_alloc_aligned. [any] Cost: two branches and six
  * other instructions; every block_size bytes a call. */
 void *kv_arena_alloc(kv_arena_t *arena, size_t size);
 
 /* Return size bytes aligned to any power of two. Alignments below 8 pack
- * tightly, as for strings. EINVAL: not a power of two. [any] A call. */
+ * tightly, as for strings. EINVAL: not a power of two. [any] Cost: a call. */
 void *kv_arena_alloc_aligned(kv_arena_t *arena, size_t size, size_t alignment);
 
-/* Return n * size zeroed bytes, or NULL (EOVERFLOW) if that overflows. [any] */
+/* Return n * size zeroed bytes, or NULL (EOVERFLOW) if that overflows. [any] Cost: a
+ * call, and the bytes are written. */
 void *kv_arena_calloc(kv_arena_t *arena, size_t n, size_t size);
 
 /* Resize an allocation from old_size to new_size bytes and return where it now
  * is. The latest allocation of the calling thread grows and shrinks in place;
  * others move when they grow, to alignment 8, and the old bytes count as
  * abandoned. NULL ptr: as alloc. new_size 0: gives the latest allocation back and
- * returns NULL with errno 0. On failure ptr stays valid. [any] */
+ * returns NULL with errno 0. On failure ptr stays valid. [any] Cost: a call; what
+ * moves is copied. */
 void *kv_arena_realloc(kv_arena_t *arena, void *ptr, size_t old_size,
 	size_t new_size);
 
 /* Return a copy of n bytes, of a string, of at most n bytes of a string (always
  * terminated), or of formatted text; packed tightly. EINVAL: NULL argument, n 0
- * in memdup, a bad format. EOVERFLOW: longer than INT_MAX. [any] */
+ * in memdup, a bad format. EOVERFLOW: longer than INT_MAX. [any] Cost: a call and
+ * the copy; text is formatted twice, once to learn its length. */
 void *kv_arena_memdup(kv_arena_t *arena, const void *p, size_t n);
 char *kv_arena_strdup(kv_arena_t *arena, const char *s);
 char *kv_arena_strndup(kv_arena_t *arena, const char *s, size_t n);
@@ -237,10 +248,13 @@ char *kv_arena_vprintf(kv_arena_t *arena, const char *format, va_list args)
 	KV_ARENA_PRINTF(2, 0);
 
 /* Make sure that the calling thread's next n bytes, allocated at alignment 8,
- * cannot fail; with prefault, that they cause no page fault either. [any] */
+ * cannot fail; with prefault, that they cause no page fault either. -1: ENOMEM, and
+ * nothing is promised; EINVAL: NULL or n 0. [any] Cost: at most one block, and with
+ * prefault its page faults now. */
 int kv_arena_reserve(kv_arena_t *arena, size_t n, bool prefault);
 
-/* Tell whether ptr lies in a block of this arena, without reading it. [any] */
+/* Tell whether ptr lies in a block of this arena, without reading it; NULL never
+ * does. [any] Cost: the blocks of the arena. */
 bool kv_arena_owns(const kv_arena_t *arena, const void *ptr);
 
 /* The ancestor's names. */
@@ -259,7 +273,8 @@ typedef struct {
 	void *record;
 } kv_arena_mark_t;
 
-/* Return a mark, or one with serial 0 (EINVAL: NULL or SAFE arena; ENOMEM). */
+/* Return a mark, or one with serial 0 (EINVAL: NULL or SAFE arena; ENOMEM).
+ * [owner] Cost: a small allocation. */
 kv_arena_mark_t kv_arena_mark(kv_arena_t *arena);
 
 /* Return to a mark, which stays valid. EINVAL: a stale mark, or one of another
@@ -268,7 +283,7 @@ int kv_arena_rewind(kv_arena_t *arena, kv_arena_mark_t mark);
 
 /* Run fn(arg) at the rewind, reset or destroy that ends this moment, last in
  * first out. fn may allocate, and defer again: that one runs next. EINVAL: NULL
- * fn. [any] */
+ * fn. [any] Cost: a small allocation, counted as header. */
 int kv_arena_defer(kv_arena_t *arena, void (*fn)(void *arg), void *arg);
 
 /* ---- Reset and destroy -------------------------------------------------- */
@@ -280,18 +295,20 @@ void kv_arena_reset(kv_arena_t *arena);
 
 /* Give back to the system every block that holds no live allocation, and the
  * unused steps of the current one. Returns the bytes by which memory_usage
- * fell. Live allocations are never touched. [any] */
+ * fell; 0 for NULL. Live allocations are never touched. [any] Cost: a system call
+ * for each block given back. */
 size_t kv_arena_compact(kv_arena_t *arena);
 
 /* Run all defers, destroy all children, give back everything. NULL is fine. Any
- * thread may call it, when no other is inside. */
+ * thread may call it, when no other is inside. Cost: the blocks and defers, never
+ * the allocations. */
 void kv_arena_destroy(kv_arena_t *arena);
 
 /* ---- Families ------------------------------------------------------------ */
 
 /* Create an arena that ends with its parent: the parent's reset and destroy
- * destroy it. What it holds counts against the limits of all its ancestors.
- * [owner] of the parent. */
+ * destroy it. What it holds counts against the limits of all its ancestors. EINVAL:
+ * NULL, else as kv_arena_create_ex. [owner] of the parent. Cost: as there. */
 kv_arena_t *kv_arena_create_child(kv_arena_t *parent,
 	const kv_arena_config_t *config);
 
@@ -302,7 +319,7 @@ kv_arena_t *kv_arena_create_child(kv_arena_t *parent,
 int kv_arena_absorb(kv_arena_t *into, kv_arena_t *from);
 
 /* Write the path of an arena, as "root/query7/join", and return its length as
- * snprintf does. [any] */
+ * snprintf does. -1: EINVAL, NULL. [any] Cost: the ancestors. */
 int kv_arena_path(const kv_arena_t *arena, char *buffer, size_t size);
 
 /* ---- Caches --------------------------------------------------------------
@@ -321,15 +338,19 @@ typedef struct {
 	uint64_t reserved[6];
 } kv_arena_cache_stats_t;
 
-/* Create a cache that keeps at most max_bytes. */
+/* Create a cache that keeps at most max_bytes. NULL: ENOMEM. Any thread. Cost: a
+ * descriptor from malloc. */
 kv_arena_cache_t *kv_arena_cache_create(size_t max_bytes);
 
-/* Destroy it. EBUSY, and nothing done: an arena still uses it. NULL is fine. */
+/* Destroy it. -1 with EBUSY, and nothing done: an arena still uses it. NULL is fine.
+ * Any thread. Cost: a system call for each segment given back. */
 int kv_arena_cache_destroy(kv_arena_cache_t *cache);
 
-/* Give back to the system all but keep_bytes; returns the bytes given back. */
+/* Give back to the system all but keep_bytes; returns the bytes given back. Any
+ * thread. Cost: a system call for each block or segment. */
 size_t kv_arena_cache_trim(kv_arena_cache_t *cache, size_t keep_bytes);
 
+/* Fill stats. -1: EINVAL, stats is NULL. Any thread. Cost: a call. */
 int kv_arena_cache_get_stats(kv_arena_cache_t *cache,
 	kv_arena_cache_stats_t *stats);
 
@@ -344,25 +365,29 @@ typedef struct {
 } kv_arena_handle_t;
 
 /* Make a handle of a pointer into the arena. A handle with a NULL ptr: EINVAL
- * (the arena does not own ptr) or ENOMEM. [any] */
+ * (the arena does not own ptr) or ENOMEM. [any] Cost: as kv_arena_owns. */
 kv_arena_handle_t kv_arena_handle(kv_arena_t *arena, void *ptr);
 
-/* Return the pointer, or NULL if its life has ended. Any thread. */
+/* Return the pointer, or NULL if its life has ended. Any thread. Cost: a call, one
+ * load and one compare. */
 void *kv_arena_deref(kv_arena_handle_t handle);
 
 /* Make every block read-only, or writable again. Allocating from a sealed arena
  * fails (EPERM). Blocks that do not have their pages to themselves, as a buffer
- * of the caller's, cannot be sealed (ENOTSUP). reset and destroy unseal. [owner] */
+ * of the caller's, cannot be sealed (ENOTSUP). reset and destroy unseal. EINVAL:
+ * NULL. [owner] Cost: a system call for each block. */
 int kv_arena_seal(kv_arena_t *arena);
 int kv_arena_unseal(kv_arena_t *arena);
 
 /* ---- NUMA ------------------------------------------------------------------ */
 
-/* Return the node of the calling CPU, -1 where that is not known. */
+/* Return the node of the calling CPU, -1 where that is not known. Any thread. Cost: a
+ * call into the C library, which asks the CPU. */
 int kv_arena_get_numa_node(void);
 
 /* Ask that the calling thread's memory come from this node; -1: no preference.
- * -1 with errno: ENOTSUP no NUMA, EINVAL no such node, EPERM not permitted. */
+ * -1 with errno: ENOTSUP no NUMA, EINVAL no such node, EPERM not permitted. Any
+ * thread, for itself. Cost: a system call. */
 int kv_arena_set_numa_policy(int node);
 
 #define KV_ARENA_MAX_NODES 64
@@ -379,8 +404,8 @@ typedef struct {
 	uint64_t fallbacks;		/* blocks that could not be placed */
 } kv_arena_numa_report_t;
 
-/* Ask the kernel where every page of the arena lies. ENOTSUP: it cannot tell.
- * [any] Cost: one system call per 1,024 pages. */
+/* Ask the kernel where every page of the arena lies. -1: EINVAL, NULL; ENOTSUP or
+ * what the kernel said: it cannot tell. [any] Cost: one system call per 1,024 pages. */
 int kv_arena_numa_report(const kv_arena_t *arena, kv_arena_numa_report_t *report);
 
 /* ---- Statistics ------------------------------------------------------------ */
@@ -420,21 +445,25 @@ typedef struct {
 	uint64_t reserved[8];
 } kv_arena_stats_t;
 
-/* Fill stats. -1: NULL. [any] Exact when no thread is allocating; else each
- * figure was true at some moment of the call. */
+/* Fill stats. -1: EINVAL, NULL. [any] Exact when no thread is allocating; else each
+ * figure was true at some moment of the call. Cost: the shards and
+ * what blocks are spare. */
 int kv_arena_get_stats(const kv_arena_t *arena, kv_arena_stats_t *stats);
 
 /* Start counting anew: totals, histograms and block counts fall to 0, the peak
- * to the present. What is live stays. [any] */
+ * to the present. What is live stays. NULL is fine. [any] Cost: the shards. */
 void kv_arena_reset_stats(kv_arena_t *arena);
 
-/* Bytes the arena holds from its source, headers included; 0 for NULL. [any] */
+/* Return the bytes that the arena holds from its source, headers included; 0 for
+ * NULL. [any] Cost: a call. */
 size_t kv_arena_memory_usage(const kv_arena_t *arena);
 
-/* Bytes handed out and live, rounding included; 0 for NULL. [any] */
+/* Return the bytes handed out and live, rounding included; 0 for NULL. [any] Cost:
+ * as kv_arena_get_stats. */
 size_t kv_arena_total_allocated(const kv_arena_t *arena);
 
-/* Print where the memory went, for people, to stdout. [any] */
+/* Print where the memory went, for people, to stdout. NULL is fine. [any] Cost: as
+ * kv_arena_write_report. */
 void kv_arena_print_hotspots(const kv_arena_t *arena);
 
 typedef enum {
@@ -444,8 +473,9 @@ typedef enum {
 } kv_arena_report_format_t;
 
 /* Write a report of an arena and its children; NULL: of every live arena (then
- * UNSAFE arenas must not be in use meanwhile). EIO: out could not be written.
- * [any] */
+ * UNSAFE arenas must not be in use meanwhile). -1: EINVAL, no out or an unknown
+ * format; EIO: out could not be written. [any] Cost: the arenas, and
+ * where pages are told what kv_arena_numa_report costs. */
 int kv_arena_write_report(const kv_arena_t *arena, FILE *out,
 	kv_arena_report_format_t format);
 

@@ -2,9 +2,10 @@
 # t-docs.sh -- what the documents say is there
 #
 # Every test that doc/features.md names as a proof exists; every public function
-# is used in a numbered example and has a manual page; pages have their sections
-# and nothing that mandoc complains of; HACKING.md shows every file of the library
-# in its layer; no link between documents is dead.
+# is used in a numbered example and has a manual page, and its comment in the header
+# tells of threads, cost and failure; pages have their sections and nothing that
+# mandoc complains of; HACKING.md shows every file of the library in its layer; no
+# link between documents is dead.
 top=${top_srcdir:-..}
 checks=0
 failed=0
@@ -45,6 +46,42 @@ for function in $functions; do
 		fail "no example uses $function"
 done
 [ "$(echo "$functions" | wc -w)" -gt 40 ] || fail "functions were not found"
+
+# ---- what the header says of each ----
+# The comment above a function, or above a row of them, says who may call it and what
+# it costs; that of a function which can fail also how that is told.
+for header in kv_arena.h kv_arena_inline.h; do
+	awk -v inside="^kv_arena_($inside)\$" '
+	/^\/\*/ { comment = ""; open = 1 }
+	open {
+		line = $0
+		sub(/^ \*/, "", line)
+		comment = comment line
+	}
+	open && /\*\// { open = 0; next }
+	open { next }
+	/^$/ { comment = "" }
+	/^[a-z].*[ *]kv_arena_[a-z_]*\(/ && !/^(static|typedef)/ {
+		name = type = $0
+		sub(/\(.*/, "", name)
+		sub(/.*[ *]/, "", name)
+		sub(/kv_arena_[a-z_]*\(.*/, "", type)
+		if (name ~ inside)
+			next
+		if (comment !~ /\[any\]|\[owner\]|[Aa]ny thread|threads and cost/)
+			print name ": who may call it"
+		if (comment !~ /Cost|and cost/)
+			print name ": what it costs"
+		if (type ~ /^int|\*/ &&
+		    comment !~ /NULL|-1|E[A-Z]+:|Errors|Never fails|"1.0.0"/)
+			print name ": how it fails"
+	}' "$top/include/$header"
+done >comments.$$
+while read -r line; do
+	fail "the header does not say of $line"
+done <comments.$$
+rm -f comments.$$
+checks=$((checks + $(echo "$functions" | wc -w)))
 
 # ---- the layer picture of HACKING.md ----
 for file in "$top"/lib/*.[ch]; do
