@@ -35,6 +35,16 @@ for proof in $proofs; do
 done
 [ -n "$proofs" ] || fail "doc/features.md names no test"
 
+# Nothing is claimed without one.
+awk -F ' *[|] *' '
+NF > 20 && $3 == "Y" && $4 !~ /`t-/ { print "no test proves \"" $2 "\"" }
+NF > 20 && $2 != "" && $2 !~ /^-/ { rows++ }
+END { if (rows < 44) print "rows are missing" }' "$top/doc/features.md" >rows.$$
+while read -r line; do
+	fail "doc/features.md: $line"
+done <rows.$$
+rm -f rows.$$
+
 # What is declared, and what only the header itself calls.
 inside='alloc_slow|local_slow|scope_end|mine_of'
 functions=$(cat "$top/include/kv_arena.h" "$top/include/kv_arena_inline.h" |
