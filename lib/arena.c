@@ -374,8 +374,8 @@ splice_blocks(struct kva_arena *into, struct kva_arena *from)
 {
 	struct kva_block **link = &from->blocks;
 
-	while (*link)
-		link = &(*link)->next;
+	for (; *link; link = &(*link)->next)
+		kva_holding_sign(into, *link);
 	*link = into->blocks;
 	into->blocks = from->blocks;
 	from->blocks = NULL;

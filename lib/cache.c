@@ -291,6 +291,7 @@ take_locked(kv_arena_cache_t *c, struct pool *p, unsigned class, size_t capacity
 	memory = take_warm(c, p, KVA_CLASS_SEGMENT, KVA_SEGMENT_SIZE);
 	if (!memory)
 		return NULL;
+	kva_source_name(memory, "");	/* many arenas will share it */
 	s = kva_segment_create(memory, class);
 	if (s) {
 		kva_segment_link(&p->part[s->class], s);

@@ -55,6 +55,13 @@ wants_small_pages(const struct kva_arena *a)
 	return kva_load_relaxed(&a->charged) < many;
 }
 
+void
+kva_holding_sign(const struct kva_arena *a, struct kva_block *b)
+{
+	if (!b->segment && !b->borrowed && !kva_holding_is_custom(a))
+		kva_source_name(b, a->extras ? a->extras->name : "");
+}
+
 static struct kva_block *
 obtain(struct kva_arena *a, size_t capacity)
 {
@@ -63,6 +70,7 @@ obtain(struct kva_arena *a, size_t capacity)
 		.place = a->setup.place,
 		.small_pages = wants_small_pages(a),
 	};
+	struct kva_block *b;
 	int node;
 
 	if (kva_holding_is_custom(a))
@@ -72,7 +80,10 @@ obtain(struct kva_arena *a, size_t capacity)
 		want.place = node < 0 || node >= KVA_NODES ? KVA_PLACE_ANY
 			: KVA_PLACE_PREFERRED(node);
 	}
-	return guarded_take(a, &want);
+	b = guarded_take(a, &want);
+	if (b)
+		kva_holding_sign(a, b);
+	return b;
 }
 
 static void

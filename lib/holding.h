@@ -20,6 +20,9 @@ void kva_arena_unfetch(struct kva_arena *a, struct kva_block *b);
 /* Whether blocks come from the caller's functions. */
 bool kva_holding_is_custom(const struct kva_arena *a);
 
+/* Let the system's map say that the arena has the block, if that is a mapping. */
+void kva_holding_sign(const struct kva_arena *a, struct kva_block *b);
+
 /* A fetched block joins the arena; one in no list leaves it, kept warm in the cache;
  * or is only uncounted, and put in a list for give_back. */
 void kva_holding_link(struct kva_arena *a, struct kva_block *b);

@@ -7,6 +7,9 @@
 #include "size.h"
 #include "watch.h"
 
+#include <stdio.h>
+#include <string.h>
+
 static int place_errno;		/* atomic; relaxed: only told to people */
 static bool is_forbidden;	/* the same */
 
@@ -78,6 +81,42 @@ kva_source_map(size_t size, kva_place_t place, bool huge)
 	kva_os.label(b->base, size, "kvarena");
 	kva_watch_forbid(b->base, size);
 	return b;
+}
+
+/* Linux takes what can be printed, but for a few characters. */
+static bool
+is_name(const char *s)
+{
+	for (; *s; s++)
+		if (*s < ' ' || *s > '~' || strchr("\\`$[]", *s))
+			return false;
+	return true;
+}
+
+/* What is remembered of a label; 0 of none. FNV-1a, but for where it starts. */
+static uint32_t
+sum_of(const char *name)
+{
+	uint32_t sum = 0;
+
+	for (; *name; name++)
+		sum = (sum ^ (unsigned char)*name) * 16777619u;
+	return sum;
+}
+
+void
+kva_source_name(struct kva_block *b, const char *name)
+{
+	char label[64];
+	uint32_t sum;
+
+	name = is_name(name) ? name : "";
+	sum = sum_of(name);
+	if (sum == b->label)
+		return;
+	snprintf(label, sizeof label, "kvarena%s%s", *name ? ":" : "", name);
+	kva_os.label(b->base, b->capacity, label);
+	b->label = sum;
 }
 
 static void

@@ -27,6 +27,7 @@ struct kva_block {
 	bool huge;			/* huge pages were asked for */
 	bool misplaced;			/* the system would not place it, */
 	uint8_t refusal;		/* with this errno */
+	uint32_t label;			/* sum of the name in the system's map */
 	bool dirty;			/* may hold what an earlier owner left */
 	bool warm;			/* was in use before and kept */
 	bool own;			/* one large allocation has it to itself */
@@ -47,6 +48,11 @@ void kva_source_unmap(struct kva_block *b);
 /* The same from the caller's functions. */
 struct kva_block *kva_source_take(const kv_arena_block_source_t *from, size_t size);
 void kva_source_give(const kv_arena_block_source_t *from, struct kva_block *b);
+
+/* Show who has the memory of a whole mapping in the system's map of the process, as
+ * "kvarena:NAME"; "": nobody in particular. A name that the system would not take is
+ * passed over. Costs a system call if that is news. */
+void kva_source_name(struct kva_block *b, const char *name);
 
 /* A descriptor of memory that is there already, or NULL. */
 struct kva_block *kva_source_describe(char *base, size_t size);

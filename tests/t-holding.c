@@ -8,6 +8,7 @@
 #include "kvsource.h"
 #include "watch.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* ---- Blocks ---------------------------------------------------------------- */
@@ -205,6 +206,144 @@ START_TEST(the_callers_buffer_is_never_given_up)
 }
 END_TEST
 
+/* ---- Names ------------------------------------------------------------------- */
+
+static struct {
+	unsigned calls;
+	const void *at;
+	char name[64];
+} label;
+
+static int
+note_label(void *p, size_t size, const char *name)
+{
+	label.calls++;
+	label.at = p;
+	kvt_cmp(size, >=, 2 * MIB);
+	snprintf(label.name, sizeof label.name, "%s", name);
+	return 0;
+}
+
+static kv_arena_t *
+create_named(const char *name)
+{
+	kv_arena_config_t config = kvi_config(KV_ARENA_THREAD_UNSAFE);
+
+	config.name = name;
+	config.huge_pages = KV_ARENA_HUGE_OFF;
+	return kvi_create(&config);
+}
+
+/* Allocate one mapping, and return how often something was labelled for it. */
+static unsigned
+labels_for(kv_arena_t *a, size_t size)
+{
+	label.calls = 0;
+	kvt_true(kvt_alloc(a, size) != NULL);
+	return label.calls;
+}
+
+START_TEST(a_mapping_has_the_name_of_the_arena_that_has_it)
+{
+	kv_arena_t *a = create_named("first"), *b = create_named("second");
+
+	kva_os.label = note_label;
+	kvt_eq(labels_for(a, 3 * MIB), 2);
+	kvt_true(strcmp(label.name, "kvarena:first") == 0);
+	kvt_true(label.at == kva_arena_of(a)->blocks->base);
+	kvt_eq(labels_for(b, 3 * MIB), 2);
+	kvt_true(strcmp(label.name, "kvarena:second") == 0);
+
+	kvt_eq(kv_arena_absorb(a, b), 0);
+	kvt_true(strcmp(label.name, "kvarena:first") == 0);
+	kvi_destroy(a);
+	kvi_destroy(b);
+}
+END_TEST
+
+START_TEST(a_warm_mapping_is_named_only_if_that_is_news)
+{
+	kv_arena_t *a = create_named("first");
+
+	if (kvt_skip_if_apart())	/* blocks rest there */
+		return;
+	kva_os.label = note_label;
+	labels_for(a, 3 * MIB);
+	kvi_destroy(a);
+	a = create_named("first");
+	kvt_eq(labels_for(a, 3 * MIB), 0);
+	kvi_destroy(a);
+	a = create_named(NULL);
+	kvt_eq(labels_for(a, 3 * MIB), 1);
+	kvt_true(strcmp(label.name, "kvarena") == 0);
+	kvi_destroy(a);
+}
+END_TEST
+
+START_TEST(what_arenas_share_has_no_arenas_name)
+{
+	kv_arena_t *a = create_named("first"), *b = create_named("second");
+
+	if (kvt_skip_if_apart())
+		return;
+	kva_os.label = note_label;
+	kvt_eq(labels_for(a, 100), 1);
+	kvt_true(strcmp(label.name, "kvarena") == 0);
+	labels_for(b, 2 * MIB - 100);
+	kvt_true(strcmp(label.name, "kvarena:second") == 0);
+	kvi_destroy(b);
+
+	/* What b had is cut now. */
+	b = create_named("third");
+	kvt_eq(labels_for(b, 300 * KIB), 1);
+	kvt_true(strcmp(label.name, "kvarena") == 0);
+	kvi_destroy(a);
+	kvi_destroy(b);
+}
+END_TEST
+
+START_TEST(names_that_the_system_would_not_take_are_passed_over)
+{
+	static const char *const names[] = { "a[0]", "a\\b", "`a`", "a$", "t\to", "\303\244" };
+	kv_arena_t *a = create_named(names[_i]);
+
+	kva_os.label = note_label;
+	kvt_eq(labels_for(a, 3 * MIB), 1);
+	kvt_true(strcmp(label.name, "kvarena") == 0);
+	kvi_destroy(a);
+}
+END_TEST
+
+static bool
+is_in_smaps(const char *text)
+{
+	FILE *f = fopen("/proc/self/smaps", "r");
+	char line[512];
+	bool found = false;
+
+	while (f && !found && fgets(line, sizeof line, f))
+		found = strstr(line, text) != NULL;
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/* tests/numa has the same on a kernel that is known to name mappings. */
+START_TEST(smaps_shows_the_names_of_arenas)
+{
+	kv_arena_t *a = create_named("orders of May");
+	bool found;
+
+	kvt_true(kvt_alloc(a, 3 * MIB) != NULL);
+	found = is_in_smaps("[anon:kvarena:orders of May]");
+	if (kva_os.label(kva_arena_of(a)->blocks->base, 2 * MIB, "probe") == 0)
+		kvt_true(found);
+	else
+		kvt_skip("this system does not name mappings");
+	kvi_destroy(a);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -222,5 +361,12 @@ main(void)
 	tcase_add_loop_test(g, spares_serve_before_the_cache_is_asked, 0, 2);
 	tcase_add_loop_test(g, spares_that_nobody_needs_are_given_up_one_a_round, 0, 2);
 	tcase_add_loop_test(g, the_callers_buffer_is_never_given_up, 0, 2);
+
+	g = kvi_group(s, "names");
+	tcase_add_test(g, a_mapping_has_the_name_of_the_arena_that_has_it);
+	tcase_add_test(g, a_warm_mapping_is_named_only_if_that_is_news);
+	tcase_add_test(g, what_arenas_share_has_no_arenas_name);
+	tcase_add_loop_test(g, names_that_the_system_would_not_take_are_passed_over, 0, 6);
+	tcase_add_test(g, smaps_shows_the_names_of_arenas);
 	return kvt_run(s, 1000);
 }

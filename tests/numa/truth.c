@@ -118,6 +118,45 @@ test_formats(void)
 	drop_book(&b);
 }
 
+/* The resident KiB of the mappings of a name, from lines of smaps as
+ * "7f5c00000000-7f5c00400000 rw-p 00000000 00:00 0   [anon:NAME]" and "Rss:  4 kB". */
+static unsigned long
+resident_as(const char *name)
+{
+	FILE *f = fopen("/proc/self/smaps", "r");
+	unsigned long kib, sum = 0;
+	char line[512];
+	bool ours = false;
+
+	while (f && fgets(line, sizeof line, f)) {
+		if (strstr(line, "-p "))
+			ours = strstr(line, name) != NULL;
+		else if (ours && sscanf(line, "Rss: %lu kB", &kib) == 1)
+			sum += kib;
+	}
+	if (f)
+		fclose(f);
+	return sum;
+}
+
+/* Debian's kernels do not name mappings; another may, as NUMA_KERNEL. */
+static void
+test_names(void)
+{
+	kv_arena_t *a = arena_on(KV_ARENA_NUMA_PREFERRED, 1, KV_ARENA_THREAD_UNSAFE);
+	char *p = kv_arena_alloc(a, 3 << 20);
+
+	if (p)
+		memset(p, 1, 3 << 20);
+	if (p && prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, p, PAGE, "kvarena:guest") != 0)
+		ok(true, "smaps shows arenas by name # SKIP this kernel can not", NULL);
+	else
+		ok(resident_as("[anon:kvarena:guest]") == 3 << 10,
+			"smaps shows by an arena's name what it has in memory",
+			"%lu KiB", resident_as("[anon:kvarena:guest]"));
+	kv_arena_destroy(a);
+}
+
 void
 test_truth(void)
 {
@@ -127,6 +166,7 @@ test_truth(void)
 	test_agreement(KV_ARENA_NUMA_INTERLEAVE, -1,
 		"report and kernel agree on interleaved memory");
 	test_formats();
+	test_names();
 	write_file("/sys/kernel/mm/transparent_hugepage/enabled", "always");
 }
 
