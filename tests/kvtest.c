@@ -148,12 +148,25 @@ kvt_scaled(size_t n)
 	return n / part > 0 ? n / part : 1;
 }
 
+static bool
+is_full(void)
+{
+	return getenv("KVT_FULL") != NULL;
+}
+
+size_t
+kvt_full(size_t n, size_t full)
+{
+	return kvt_scaled(is_full() ? full : n);
+}
+
 TCase *
 kvt_group(Suite *s, const char *name)
 {
 	TCase *group = tcase_create(name);
 
-	tcase_set_timeout(group, kvt_is_watched() || kvt_is_emulated() ? 600 : 60);
+	tcase_set_timeout(group, is_full() ? 7200 :
+		kvt_is_watched() || kvt_is_emulated() ? 600 : 60);
 	suite_add_tcase(s, group);
 	return group;
 }

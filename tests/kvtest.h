@@ -54,6 +54,9 @@ long kvt_faults(void);
 /* Return n, or a part of it where a checker, an emulator or wine slows us down. */
 size_t kvt_scaled(size_t n);
 
+/* The same; and in a full run, "make check-lives", of full. */
+size_t kvt_full(size_t n, size_t full);
+
 /* Run fn(element) in n threads, one for each element of an array, and join
  * them. */
 void kvt_threads(size_t n, void *(*fn)(void *), void *array, size_t size);

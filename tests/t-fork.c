@@ -64,7 +64,7 @@ START_TEST(child_of_fork_may_use_every_arena)
 	atomic_bool stop = false;
 	struct kvt_worker w[KVT_THREADS];
 	pthread_t threads[KVT_THREADS];
-	size_t forks = kvt_is_watched() ? 20 : 300, bad = 0;
+	size_t forks = kvt_full(kvt_is_watched() ? 80 : 300, 20000), bad = 0;
 
 	if (kv_arena_has("valgrind")) {
 		kvt_skip("what other threads held is a leak in the child");
@@ -91,6 +91,8 @@ START_TEST(child_of_fork_may_use_every_arena)
 		kvt_eq(pthread_join(threads[i], NULL), 0);
 		kvt_eq(w[i].faults, 0);
 	}
+	printf("%zu forks beside %d threads that allocate: %zu children failed\n",
+		forks, KVT_THREADS, bad);
 	kvt_eq(bad, 0);
 	kvt_balanced(a);
 	kv_arena_destroy(a);

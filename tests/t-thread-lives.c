@@ -14,7 +14,7 @@
 START_TEST(short_threads_do_not_make_the_arena_grow)
 {
 	kv_arena_t *a = kvt_create_safe(0);
-	size_t n = kvt_scaled(20000);
+	size_t n = kvt_full(20000, 100000), before = 0, after;
 	struct kvt_worker w;
 	kv_arena_stats_t s;
 
@@ -24,11 +24,17 @@ START_TEST(short_threads_do_not_make_the_arena_grow)
 		kvt_run_all(&w, 1, kvt_allocate);
 		kvt_true(w.book.fault[0] == '\0');
 		kvt_drop(&w.book);
+		if (i == n / 10)
+			before = kvt_resident();
 	}
+	after = kvt_resident();
 	s = kvt_stats(a);
 	printf("%zu threads: %zu bytes held, %d shards, %" PRIu64
-		" handed over\n", n, kv_arena_memory_usage(a), (int)s.shards,
-		s.shard_handovers);
+		" handed over, %zu bytes resident more than after a tenth\n", n,
+		kv_arena_memory_usage(a), (int)s.shards, s.shard_handovers,
+		after > before ? after - before : 0);
+	if (!kvt_is_watched())
+		kvt_cmp(after, <, before + (1 << 20));
 	kvt_eq(s.total_allocations, n);
 	kvt_cmp(kv_arena_memory_usage(a), <, 1 << 20);
 	kvt_cmp(s.shards, <=, 2);
@@ -151,6 +157,41 @@ START_TEST(any_thread_may_destroy)
 }
 END_TEST
 
+enum { USERS = 32 };
+
+/* Allocate, and hold a handle of this thread's own. */
+static void *
+use_both_ways(void *arg)
+{
+	struct kvt_worker *w = arg;
+	kv_arena_local_t *local = kv_arena_local(w->arena);
+
+	w->faults += local == NULL;
+	for (size_t i = 0; i < w->n && local != NULL; i++) {
+		kvt_enter(&w->book, kv_arena_alloc(w->arena, i + 1), i + 1, 8);
+		kvt_enter(&w->book, kv_arena_local_alloc(local, i + 1), i + 1, 8);
+	}
+	return NULL;
+}
+
+START_TEST(one_thread_may_create_and_destroy_what_many_use)
+{
+	size_t rounds = kvt_full(40, 4000);
+
+	for (size_t i = 0; i < rounds; i++) {
+		kv_arena_t *a = kvt_create_safe(1024);
+		struct kvt_worker w[USERS];
+
+		kvt_prepare(w, USERS, a, 30);
+		kvt_run_all(w, USERS, use_both_ways);
+		kvt_collect(w, USERS);
+		kvt_balanced(a);
+		kv_arena_destroy(a);
+	}
+	printf("%zu arenas lived through %d threads each\n", rounds, USERS);
+}
+END_TEST
+
 static void *
 create_and_fill(void *arg)
 {
@@ -175,51 +216,59 @@ START_TEST(threads_create_and_destroy_at_the_same_time)
 {
 	struct kvt_worker w[KVT_THREADS];
 
-	kvt_prepare(w, KVT_THREADS, NULL, kvt_scaled(2000));
+	kvt_prepare(w, KVT_THREADS, NULL, kvt_full(2000, 100000));
 	kvt_run_all(w, KVT_THREADS, create_and_fill);
 	kvt_collect(w, KVT_THREADS);
+	printf("%zu arenas created and destroyed by each of %d threads\n",
+		kvt_full(2000, 100000), KVT_THREADS);
 }
 END_TEST
 
-#define ARENAS 200
+struct many {
+	size_t n;
+	kv_arena_t **arenas;
+};
 
 /* n pieces from each arena in turn. */
 static void *
 allocate_from_all(void *arg)
 {
 	struct kvt_worker *w = arg;
-	kv_arena_t **arenas = w->extra;
+	struct many *many = w->extra;
 
 	for (size_t i = 0; i < w->n; i++)
-		for (size_t k = 0; k < ARENAS; k++)
-			kvt_enter(&w->book, kv_arena_alloc(arenas[k],
+		for (size_t k = 0; k < many->n; k++)
+			kvt_enter(&w->book, kv_arena_alloc(many->arenas[k],
 				i % 300 + 1), i % 300 + 1, 8);
 	return NULL;
 }
 
 START_TEST(many_arenas_serve_many_threads)
 {
-	kv_arena_t *arenas[ARENAS];
+	struct many many = { kvt_full(200, 10000), NULL };
 	struct kvt_worker w[KVT_THREADS];
-	size_t held = 0;
+	size_t pieces = kvt_full(100, 20), held = 0;
 
-	for (int i = 0; i < ARENAS; i++)
-		arenas[i] = kvt_create_safe(0);
-	kvt_prepare(w, KVT_THREADS, NULL, kvt_scaled(100));
+	many.arenas = calloc(many.n, sizeof *many.arenas);
+	kvt_true(many.arenas != NULL);
+	for (size_t i = 0; i < many.n; i++)
+		many.arenas[i] = kvt_create_safe(0);
+	kvt_prepare(w, KVT_THREADS, NULL, pieces);
 	for (int i = 0; i < KVT_THREADS; i++)
-		w[i].extra = arenas;
+		w[i].extra = &many;
 	kvt_run_all(w, KVT_THREADS, allocate_from_all);
 	kvt_collect(w, KVT_THREADS);
-	for (int i = 0; i < ARENAS; i++) {
-		kvt_eq(kvt_stats(arenas[i]).total_allocations,
-			KVT_THREADS * kvt_scaled(100));
-		kvt_balanced(arenas[i]);
-		held += kv_arena_memory_usage(arenas[i]);
+	for (size_t i = 0; i < many.n; i++) {
+		kvt_eq(kvt_stats(many.arenas[i]).total_allocations,
+			KVT_THREADS * pieces);
+		kvt_balanced(many.arenas[i]);
+		held += kv_arena_memory_usage(many.arenas[i]);
 	}
-	printf("%d arenas, %d threads: %zu bytes each\n", ARENAS, KVT_THREADS,
-		held / ARENAS);
-	for (int i = 0; i < ARENAS; i++)
-		kv_arena_destroy(arenas[i]);
+	printf("%zu arenas, %d threads: %zu bytes each\n", many.n, KVT_THREADS,
+		held / many.n);
+	for (size_t i = 0; i < many.n; i++)
+		kv_arena_destroy(many.arenas[i]);
+	free(many.arenas);
 }
 END_TEST
 
@@ -365,6 +414,7 @@ main(void)
 	tcase_add_test(g, memory_outlives_the_thread_that_asked_for_it);
 	tcase_add_test(g, thread_outlives_arenas_at_the_same_address);
 	tcase_add_test(g, any_thread_may_destroy);
+	tcase_add_test(g, one_thread_may_create_and_destroy_what_many_use);
 	tcase_add_test(g, threads_create_and_destroy_at_the_same_time);
 	tcase_add_test(g, many_arenas_serve_many_threads);
 	tcase_add_test(g, destructors_of_thread_locals_may_allocate);

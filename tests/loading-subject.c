@@ -1,0 +1,114 @@
+/* loading-subject.c -- load the library, use it in threads, let go of it, again
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * usage: loading-subject LIBRARY TIMES
+ *
+ * The threads end after dlclose: what the library does then must still be there.
+ * Prints how much more is resident than after a tenth.
+ */
+#include <dlfcn.h>
+#include <kv_arena.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { THREADS = 4 };
+
+/* The calls by name: this program is not linked with the library. */
+static struct {
+	kv_arena_t *(*create)(const kv_arena_config_t *config);
+	void *(*alloc)(kv_arena_t *arena, size_t size);
+	void (*destroy)(kv_arena_t *arena);
+} library;
+
+static kv_arena_t *arena;
+static pthread_barrier_t used, closed;
+
+static void *
+use(void *arg)
+{
+	size_t failed = 0;
+
+	for (size_t i = 1; i < 200; i++)
+		failed += library.alloc(arena, i) == NULL;
+	pthread_barrier_wait(&used);
+	pthread_barrier_wait(&closed);
+	return failed ? arg : NULL;
+}
+
+static void *
+need(void *p, const char *what)
+{
+	if (p == NULL) {
+		fprintf(stderr, "loading-subject: %s: %s\n", what, dlerror());
+		exit(1);
+	}
+	return p;
+}
+
+/* One life of the library; returns the threads that had no memory. */
+static size_t
+load_once(const char *path)
+{
+	kv_arena_config_t config = KV_ARENA_DEFAULT_CONFIG;
+	void *handle = need(dlopen(path, RTLD_NOW | RTLD_LOCAL), path);
+	pthread_t threads[THREADS];
+	size_t failed = 0;
+	void *result;
+
+	*(void **)&library.create = need(dlsym(handle, "kv_arena_create_ex"), "create");
+	*(void **)&library.alloc = need(dlsym(handle, "kv_arena_alloc_slow"), "alloc");
+	*(void **)&library.destroy = need(dlsym(handle, "kv_arena_destroy"), "destroy");
+	config.thread_mode = KV_ARENA_THREAD_SAFE;
+	arena = need(library.create(&config), "arena");
+	for (size_t i = 0; i < THREADS; i++)
+		if (pthread_create(&threads[i], NULL, use, &failed) != 0)
+			abort();
+	pthread_barrier_wait(&used);
+	library.destroy(arena);
+	if (dlclose(handle) != 0)
+		abort();
+	pthread_barrier_wait(&closed);
+	for (size_t i = 0; i < THREADS; i++) {
+		pthread_join(threads[i], &result);
+		failed += result != NULL;
+	}
+	return failed;
+}
+
+static long
+resident(void)
+{
+	FILE *f = fopen("/proc/self/statm", "r");
+	long pages = 0;
+
+	if (f == NULL)
+		return 0;
+	if (fscanf(f, "%*d %ld", &pages) != 1)
+		pages = 0;
+	fclose(f);
+	return pages * sysconf(_SC_PAGESIZE);
+}
+
+int
+main(int argc, char **argv)
+{
+	long times = argc == 3 ? atol(argv[2]) : 0, before = 0, after;
+	size_t failed = 0;
+
+	if (times < 1)
+		return 2;
+	pthread_barrier_init(&used, NULL, THREADS + 1);
+	pthread_barrier_init(&closed, NULL, THREADS + 1);
+	for (long i = 0; i < times; i++) {
+		failed += load_once(argv[1]);
+		if (i == times / 10)
+			before = resident();
+	}
+	after = resident();
+	printf("%ld times loaded and closed: %zu failures, %ld bytes resident more "
+		"than after a tenth\n", times, failed, after > before ? after - before : 0);
+	return failed != 0 || after > before + (1 << 20);
+}

@@ -1,0 +1,86 @@
+#!/bin/sh
+# t-loading.sh -- the library loaded and closed again and again, in a program without
+# shared libraries, and beside another malloc
+#
+# KVT_FULL: as often as a full run asks, "make check-lives".
+# shellcheck disable=SC2086
+CC=${CC:-cc}
+top_srcdir=${top_srcdir:-..}
+libtool=${LIBTOOL:-../libtool}
+[ -z "$EMULATOR" ] || { echo "skip: nothing is loaded under $EMULATOR"; exit 77; }
+case " $CFLAGS " in
+*-fsanitize*|*--coverage*|*-fprofile*) echo "skip: built for a checker"; exit 77 ;;
+esac
+tmp=$(mktemp -d ./t-loading.XXXXXX) || exit 99
+trap 'rm -rf "$tmp"' EXIT
+times=200 pieces=20000
+[ -z "$KVT_FULL" ] || times=2000 pieces=1000000
+checks=0
+failed=0
+
+# holds WHAT COMMAND...
+holds()
+{
+	what=$1
+	shift
+	checks=$((checks + 1))
+	if "$@" >"$tmp/out" 2>&1; then
+		echo "$what: $(tail -n 1 "$tmp/out")"
+		return
+	fi
+	echo "FAIL: $what"
+	cat "$tmp/out"
+	failed=$((failed + 1))
+}
+
+# object NAME SOURCE
+object()
+{
+	$CC $CPPFLAGS $CFLAGS -I"$top_srcdir/include" -c -o "$tmp/$1.o" \
+		"$top_srcdir/$2"
+}
+
+library=../lib/.libs/libkvarena.so
+if [ -e $library ]; then
+	object loading tests/loading-subject.c || exit 99
+	$CC $CFLAGS $LDFLAGS -o "$tmp/loading" "$tmp/loading.o" -ldl -lpthread || exit 99
+	holds "dlopen and dlclose" "$tmp/loading" $library $times
+else
+	echo "skip: no shared library to load"
+fi
+
+# The C library warns of what a static program can not do; numa's may not be there.
+object stress stress/kvarena-stress.c && object kvbook tests/kvbook.c || exit 99
+if [ -e ../lib/.libs/libkvarena.a ] &&
+	$libtool --quiet --tag=CC --mode=link $CC $CFLAGS $LDFLAGS -all-static \
+		-o "$tmp/static" "$tmp/stress.o" "$tmp/kvbook.o" \
+		../lib/libkvarena.la -lpthread 2>"$tmp/why"; then
+	holds "without shared libraries" "$tmp/static" --rounds=1 \
+		--allocations=$pieces
+else
+	echo "skip: no static program can be made here"
+fi
+
+# can_preload FILE -- it is there, and the dynamic linker has nothing to say of it
+can_preload()
+{
+	[ -e "$1" ] && [ -z "$(LD_PRELOAD=$1 /bin/true 2>&1)" ]
+}
+
+tried=
+for other in jemalloc mimalloc tcmalloc_minimal; do
+	for file in /usr/lib/lib"$other".so.[0-9] /usr/lib/*/lib"$other".so.[0-9] \
+		/usr/lib64/lib"$other".so.[0-9] /usr/local/lib/lib"$other".so.[0-9]
+	do
+		can_preload "$file" || continue
+		holds "beside $other" $libtool --mode=execute env LD_PRELOAD="$file" \
+			../stress/kvarena-stress --rounds=1 --allocations=$pieces
+		tried="$tried $other"
+		break
+	done
+done
+[ -n "$tried" ] || echo "skip: no other malloc"
+
+echo "loading: Checks: $checks, Failures: $failed, Errors: 0"
+[ $checks != 0 ] || exit 77
+[ $failed = 0 ]
