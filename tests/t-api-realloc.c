@@ -112,6 +112,7 @@ START_TEST(null_is_allocated_anew)
 	kv_arena_t *a = kv_arena_create(0);
 
 	kvt_true(kv_arena_realloc(a, NULL, 0, 100) != NULL);
+	kvt_refused(kv_arena_realloc(a, NULL, 0, 0), EINVAL);
 	kvt_eq(kvt_stats(a).used_bytes, 100);
 	kv_arena_destroy(a);
 }

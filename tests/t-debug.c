@@ -4,6 +4,8 @@
  *
  * Each case dies in a child of its own, whose last words are read.
  */
+#include "arena.h"
+#include "debug.h"
 #include "kvtest.h"
 
 #include <pthread.h>
@@ -262,6 +264,35 @@ START_TEST(every_level_lets_correct_programs_be)
 }
 END_TEST
 
+/* As if another thread had come in unseen, while this one was inside. */
+static void
+find_another_inside(void)
+{
+	kv_arena_t *a = create(KV_ARENA_DEBUG_OFF, KV_ARENA_THREAD_UNSAFE);
+
+	kva_debug_enter(kva_arena_of(a));
+	kva_arena_of(a)->front.window.visitor++;
+	kva_debug_leave(kva_arena_of(a));
+}
+
+START_TEST(another_thread_is_also_found_on_the_way_out)
+{
+	kvt_true(dies(find_another_inside, "allocates while thread", "victim"));
+}
+END_TEST
+
+START_TEST(a_thread_may_come_in_twice)
+{
+	kv_arena_t *a = create(KV_ARENA_DEBUG_OFF, KV_ARENA_THREAD_UNSAFE);
+
+	kva_debug_enter(kva_arena_of(a));
+	kva_debug_enter(kva_arena_of(a));
+	kva_debug_leave(kva_arena_of(a));
+	kvt_eq(kva_arena_of(a)->front.window.visitor, 0);
+	kv_arena_destroy(a);
+}
+END_TEST
+
 START_TEST(rewinds_and_loops_raise_no_alarm)
 {
 	kv_arena_t *a = create(KV_ARENA_DEBUG_GUARD, KV_ARENA_THREAD_UNSAFE);
@@ -291,10 +322,12 @@ main(void)
 		tcase_add_test(g,
 			writes_after_a_reset_are_found_when_the_memory_is_used_again);
 		tcase_add_test(g, two_threads_in_an_unsafe_arena_are_named);
+		tcase_add_test(g, another_thread_is_also_found_on_the_way_out);
 		tcase_add_test(g, page_after_a_block_cannot_be_touched);
 	}
 	g = kvt_group(s, "peace");
 	tcase_add_test(g, every_level_lets_correct_programs_be);
 	tcase_add_test(g, rewinds_and_loops_raise_no_alarm);
+	tcase_add_test(g, a_thread_may_come_in_twice);
 	return kvt_run(s, 100);
 }

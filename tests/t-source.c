@@ -193,6 +193,45 @@ START_TEST(a_node_without_memory_is_no_place)
 }
 END_TEST
 
+/* Where the system says that the two ends of a block are. */
+static int ends_at[2];
+
+static int
+where_ends_are(void *const *pages, int *node, size_t n)
+{
+	kvt_true(n == 2 && pages[0] < pages[1]);
+	memcpy(node, ends_at, sizeof ends_at);
+	return 0;
+}
+
+START_TEST(a_warm_block_that_was_moved_is_not_on_its_node)
+{
+	enum { HERE = 1, GONE = -ENOENT };
+	static const struct {
+		int ends[2];
+		bool stays;
+	} cases[] = {
+		{ { HERE, HERE }, true }, { { GONE, HERE }, true },
+		{ { HERE, GONE }, true }, { { GONE, GONE }, true },
+		{ { 0, HERE }, false }, { { HERE, 0 }, false },
+		{ { 0, 0 }, false }, { { GONE, 0 }, false }, { { 0, GONE }, false },
+	};
+	struct kva_block *b = kva_source_map(MIB, KVA_PLACE_BIND(HERE), false);
+
+	kvt_true(b != NULL);
+	b->warm = true;
+	kva_os.where = where_ends_are;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		memcpy(ends_at, cases[i].ends, sizeof ends_at);
+		if (cases[i].stays)
+			kvt_eq(kva_source_commit(b), 0);
+		else
+			kvt_fails(kva_source_commit(b), -1, EINVAL);
+	}
+	kva_source_unmap(b);
+}
+END_TEST
+
 /* ---- From the caller ------------------------------------------------------------------ */
 
 static char loose[1000];
@@ -305,6 +344,7 @@ main(void)
 		0, 4);
 	tcase_add_loop_test(g, a_bound_place_that_is_refused_gives_no_block, 0, 4);
 	tcase_add_test(g, a_node_without_memory_is_no_place);
+	tcase_add_test(g, a_warm_block_that_was_moved_is_not_on_its_node);
 
 	g = kvt_group(s, "caller");
 	tcase_add_checked_fixture(g, start, finish);

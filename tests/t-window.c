@@ -336,6 +336,19 @@ START_TEST(only_the_latest_piece_is_resized)
 }
 END_TEST
 
+START_TEST(what_is_no_piece_of_the_window_is_not_its_latest)
+{
+	struct kva_window w = open_window(PLAIN, 0, 4096);
+	char *p = w.start;
+
+	kvt_true(!kva_window_is_last(&w, p, 0));
+	kvt_true(kva_window_take(&w, 3, 1) == p);
+	kvt_true(kva_window_is_last(&w, p, 3));
+	kvt_true(!kva_window_is_last(&w, p - 5, 8));
+	kvt_true(!kva_window_is_last(&w, p, 2));
+}
+END_TEST
+
 START_TEST(resizing_to_nothing_gives_all_back)
 {
 	struct kva_window w = open_window(PLAIN, 0, 4096);
@@ -511,6 +524,7 @@ main(void)
 
 	g = kvt_group(s, "resizing");
 	tcase_add_test(g, only_the_latest_piece_is_resized);
+	tcase_add_test(g, what_is_no_piece_of_the_window_is_not_its_latest);
 	tcase_add_test(g, resizing_to_nothing_gives_all_back);
 	tcase_add_test(g, packed_pieces_are_resized_byte_by_byte);
 	tcase_add_test(g, resizing_keeps_the_gap);
