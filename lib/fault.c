@@ -32,9 +32,9 @@ fault_alloc(size_t size, size_t alignment)
 }
 
 static void *
-fault_map(size_t size, size_t alignment)
+fault_map(size_t size, size_t alignment, kva_place_t place)
 {
-	return strikes(KVA_CALL_MAP) ? NULL : real.map(size, alignment);
+	return strikes(KVA_CALL_MAP) ? NULL : real.map(size, alignment, place);
 }
 
 static int

@@ -47,8 +47,10 @@ struct kva_os {
 	void (*free)(void *p);
 
 	/* Fresh zeroed pages, readable and writable. alignment is a power of two of
-	 * at least a page. NULL with ENOMEM. What one call gave is unmapped by one. */
-	void *(*map)(size_t size, size_t alignment);
+	 * at least a page. place is where bind will want them, said before for systems
+	 * that choose a node when they give out addresses. NULL with ENOMEM. What one
+	 * call gave is unmapped by one. */
+	void *(*map)(size_t size, size_t alignment, kva_place_t place);
 	int (*unmap)(void *p, size_t size);
 
 	/* Give the memory back but keep the addresses; contents become zero. */
@@ -67,9 +69,10 @@ struct kva_os {
 	/* Show a name for the pages in the system's map of the process. */
 	int (*label)(void *p, size_t size, const char *name);
 
-	/* Have the pages come from a place other than ANY. EINVAL: no such node, or
-	 * one without memory. EPERM: not permitted. ENOMEM: the node is full; pages
-	 * for which a node is merely preferred will come from another. */
+	/* Have the pages come from a place other than ANY, for which they were mapped.
+	 * EINVAL: no such node, or one without memory. EPERM: not permitted. ENOMEM:
+	 * the node is full; pages for which a node is merely preferred will come from
+	 * another. */
 	int (*bind)(void *p, size_t size, kva_place_t place);
 
 	/* The node each page lies on: a negative errno in node[i] where it has no
@@ -109,7 +112,7 @@ extern struct kva_os kva_os;
 /* The POSIX part, from which os_linux.c and os_generic.c make their tables. */
 void *kva_posix_alloc(size_t size, size_t alignment);
 void kva_posix_free(void *p);
-void *kva_posix_map(size_t size, size_t alignment);
+void *kva_posix_map(size_t size, size_t alignment, kva_place_t place);
 int kva_posix_unmap(void *p, size_t size);
 int kva_posix_protect(void *p, size_t size, enum kva_access access);
 int kva_posix_exit_hook(void (*fn)(void *value));

@@ -51,11 +51,12 @@ map_anywhere(size_t size)
 
 /* Recent kernels align large mappings by themselves, so try the plain call. */
 void *
-kva_posix_map(size_t size, size_t alignment)
+kva_posix_map(size_t size, size_t alignment, kva_place_t place)
 {
 	char *p = map_anywhere(size);
 	size_t head, slack = alignment - kva_posix_page();
 
+	(void)place;	/* bind is soon enough */
 	if (!p || ((uintptr_t)p & (alignment - 1)) == 0)
 		return p;
 	munmap(p, size);

@@ -5,9 +5,9 @@
  * Addresses are given out in steps of 64 KiB, memory in pages. A mapping is both
  * reserved and committed, so that touching it never fails; it is released whole.
  *
- * A node is wished for when addresses are reserved, which comes before bind here,
- * and no call insists on one. So memory can be placed where there is one node,
- * for it is there already, and nowhere else: ENOTSUP.
+ * A node is wished for when addresses are reserved (VirtualAllocExNuma), and nothing
+ * insists on one: so bind touches the pages and looks where they came to lie. Pages
+ * are not interleaved.
  *
  * Locks are winpthreads'. Large pages need a privilege that programs do not have;
  * there is no fork.
@@ -87,19 +87,32 @@ windows_page(void)
 	return size;
 }
 
-static char *
-reserve(void *at, size_t size)
+static int windows_nodes(void);
+
+/* What the system takes for a node; one that is not there is bind's to refuse. */
+static DWORD
+node_wished(kva_place_t place)
 {
-	return VirtualAlloc(at, size, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
+	int node = kva_place_node(place);
+
+	return node == KVA_NO_NODE || node >= windows_nodes()
+		? NUMA_NO_PREFERRED_NODE : (DWORD)node;
+}
+
+static char *
+reserve(void *at, size_t size, kva_place_t place)
+{
+	return VirtualAllocExNuma(GetCurrentProcess(), at, size,
+		MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE, node_wished(place));
 }
 
 /* A part of a mapping can not be released. So look where there is room for more,
  * let go of it, and take the aligned part, which another thread may have taken
  * meanwhile: then look again. */
 static void *
-windows_map(size_t size, size_t alignment)
+windows_map(size_t size, size_t alignment, kva_place_t place)
 {
-	char *p = reserve(NULL, size), *room;
+	char *p = reserve(NULL, size, place), *room;
 
 	if (!p) {
 		errno = ENOMEM;
@@ -115,7 +128,7 @@ windows_map(size_t size, size_t alignment)
 		if (!room)
 			break;
 		VirtualFree(room, 0, MEM_RELEASE);
-		p = reserve(room + (-(uintptr_t)room & (alignment - 1)), size);
+		p = reserve(room + (-(uintptr_t)room & (alignment - 1)), size, place);
 		if (p)
 			return p;
 	}
@@ -233,26 +246,6 @@ windows_node_here(void)
 }
 
 static int
-windows_bind(void *p, size_t size, kva_place_t place)
-{
-	MEMORYSTATUSEX m = { .dwLength = sizeof m };
-
-	(void)p;
-	if (kva_place_node(place) >= windows_nodes()) {
-		errno = EINVAL;
-		return -1;
-	}
-	if (windows_nodes() > 1)
-		return absent();
-	if (kva_place_is_bind(place) && GlobalMemoryStatusEx(&m) &&
-	    m.ullAvailPhys < size) {
-		errno = ENOMEM;
-		return -1;
-	}
-	return 0;
-}
-
-static int
 windows_where(void *const *pages, int *node, size_t n)
 {
 	PSAPI_WORKING_SET_EX_INFORMATION page;
@@ -265,6 +258,58 @@ windows_where(void *const *pages, int *node, size_t n)
 			? (int)page.VirtualAttributes.Node : -ENOENT;
 	}
 	return 0;
+}
+
+/* Bytes that a node can still give. Where that is not told, those of the machine. */
+static uint64_t
+room_on(int node)
+{
+	MEMORYSTATUSEX m = { .dwLength = sizeof m };
+	ULONGLONG bytes;
+
+	if (GetNumaAvailableMemoryNodeEx((USHORT)node, &bytes))
+		return bytes;
+	return GlobalMemoryStatusEx(&m) ? m.ullAvailPhys : UINT64_MAX;
+}
+
+/* Whether all pages lie on the node, now that they have been touched. */
+static bool
+lies_on(char *p, size_t size, int node)
+{
+	int at;
+
+	for (size_t i = 0; i < size; i += windows_page()) {
+		void *page = p + i;
+
+		if (windows_where(&page, &at, 1) != 0 || at != node)
+			return false;
+	}
+	return true;
+}
+
+static int
+windows_bind(void *p, size_t size, kva_place_t place)
+{
+	int node = kva_place_node(place);
+
+	if (place == KVA_PLACE_INTERLEAVE)
+		return windows_nodes() == 1 ? 0 : absent();
+	if (node >= windows_nodes()) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (room_on(node) < size) {
+		errno = ENOMEM;
+		return -1;
+	}
+	if (windows_nodes() == 1 || !kva_place_is_bind(place))
+		return 0;
+	windows_populate(p, size);
+	if (lies_on(p, size, node))
+		return 0;
+	windows_discard(p, size);	/* or they would stay where they came to lie */
+	errno = ENOMEM;
+	return -1;
 }
 
 static int

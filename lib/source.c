@@ -62,7 +62,7 @@ kva_source_map(size_t size, kva_place_t place, bool huge)
 
 	if (!b)
 		return NULL;
-	b->base = kva_os.map(size, alignment);
+	b->base = kva_os.map(size, alignment, place);
 	if (!b->base) {
 		kva_source_forget(b);
 		errno = ENOMEM;
@@ -236,7 +236,8 @@ static void *
 take_pages(void *context, size_t size)
 {
 	(void)context;
-	return kva_os.map(kva_round_up(size, kva_os.page()), kva_os.page());
+	return kva_os.map(kva_round_up(size, kva_os.page()), kva_os.page(),
+		KVA_PLACE_ANY);
 }
 
 static void

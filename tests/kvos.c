@@ -232,9 +232,9 @@ counted_free(void *p)
 }
 
 static void *
-counted_map(size_t size, size_t alignment)
+counted_map(size_t size, size_t alignment, kva_place_t place)
 {
-	void *p = under.map(size, alignment);
+	void *p = under.map(size, alignment, place);
 
 	count_call(KVA_CALL_MAP);
 	add(&counts.mapped, p ? (int64_t)size : 0);

@@ -377,7 +377,7 @@ END_TEST
 static bool
 can_map(void)
 {
-	void *p = kva_os.map(kva_os.page(), kva_os.page());
+	void *p = kva_os.map(kva_os.page(), kva_os.page(), KVA_PLACE_ANY);
 
 	return p && kva_os.unmap(p, kva_os.page()) == 0;
 }

@@ -28,9 +28,9 @@ note_alloc(size_t size, size_t alignment)
 }
 
 static void *
-note_map(size_t size, size_t alignment)
+note_map(size_t size, size_t alignment, kva_place_t place)
 {
-	(void)size, (void)alignment;
+	(void)size, (void)alignment, (void)place;
 	note(KVA_CALL_MAP);
 	return something;
 }
@@ -167,7 +167,7 @@ call(enum kva_call which)
 	case KVA_CALL_ALLOC:
 		return kva_os.alloc(1, 8) == p;
 	case KVA_CALL_MAP:
-		return kva_os.map(1, 8) == p;
+		return kva_os.map(1, 8, KVA_PLACE_ANY) == p;
 	case KVA_CALL_UNMAP:
 		return kva_os.unmap(p, 1) == 0;
 	case KVA_CALL_DISCARD:

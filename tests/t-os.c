@@ -35,7 +35,7 @@ page(void)
 static char *
 map_pages(size_t n)
 {
-	char *p = kva_os.map(n * page(), page());
+	char *p = kva_os.map(n * page(), page(), KVA_PLACE_ANY);
 
 	kvt_true(p != NULL);
 	return p;
@@ -95,7 +95,7 @@ START_TEST(map_gives_zeroed_pages_at_an_alignment)
 {
 	for (size_t alignment = page(); alignment <= 32 * MIB; alignment *= 2)
 		for (size_t size = page(); size <= 4 * MIB; size *= 16) {
-			char *p = kva_os.map(size, alignment);
+			char *p = kva_os.map(size, alignment, KVA_PLACE_ANY);
 
 			kvt_true(p != NULL);
 			kvt_eq((uintptr_t)p % alignment, 0);
@@ -109,7 +109,7 @@ END_TEST
 START_TEST(map_leaves_nothing_beside_what_it_gives)
 {
 	size_t alignment = 16 * MIB;
-	char *p = kva_os.map(page(), alignment);
+	char *p = kva_os.map(page(), alignment, KVA_PLACE_ANY);
 
 	kvt_true(p != NULL);
 	kvt_true(kvpg_is_mapped(p));
@@ -123,7 +123,7 @@ START_TEST(map_of_too_much_is_enomem)
 {
 	size_t size = SIZE_MAX / 16 * 15;
 
-	kvt_refused(kva_os.map(size - size % page(), page()), ENOMEM);
+	kvt_refused(kva_os.map(size - size % page(), page(), KVA_PLACE_ANY), ENOMEM);
 }
 END_TEST
 
@@ -138,11 +138,11 @@ START_TEST(map_is_enomem_if_only_the_alignment_is_too_much)
 	if (!kvr_has_own_process() || kvt_is_watched())
 		return;
 	kvt_eq(setrlimit(RLIMIT_AS, &limit), 0);
-	if (kva_os.map(most, page())) {
+	if (kva_os.map(most, page(), KVA_PLACE_ANY)) {
 		kvt_skip("emulators keep no limit of addresses");
 		return;
 	}
-	kvt_refused(kva_os.map(page(), alignment), ENOMEM);
+	kvt_refused(kva_os.map(page(), alignment, KVA_PLACE_ANY), ENOMEM);
 	p = map_pages(1);
 	unmap_pages(p, 1);
 }
@@ -183,7 +183,7 @@ END_TEST
 
 START_TEST(huge_pages_may_be_asked_for_and_declined)
 {
-	char *p = kva_os.map(4 * MIB, 2 * MIB);
+	char *p = kva_os.map(4 * MIB, 2 * MIB, KVA_PLACE_ANY);
 
 	kvt_true(p != NULL);
 	if (worked(kva_os.huge(p, 4 * MIB, true)))
@@ -282,8 +282,9 @@ START_TEST(memory_can_be_placed_where_there_are_nodes)
 	};
 
 	for (int i = 0; i < 3; i++) {
-		char *p = map_pages(4);
+		char *p = kva_os.map(4 * page(), page(), places[i]);
 
+		kvt_true(p != NULL);
 		if (worked(kva_os.bind(p, 4 * page(), places[i])))
 			kvt_true(has_nodes());
 		else
@@ -527,8 +528,8 @@ START_TEST(every_reason_of_a_refused_map_is_enomem)
 	if (!kvr_works_here())
 		return;
 	kvr_refuse(MMAP, reasons[_i]);
-	kvt_refused(kva_os.map(page(), page()), ENOMEM);
-	kvt_refused(kva_os.map(MIB, 2 * MIB), ENOMEM);
+	kvt_refused(kva_os.map(page(), page(), KVA_PLACE_ANY), ENOMEM);
+	kvt_refused(kva_os.map(MIB, 2 * MIB, KVA_PLACE_ANY), ENOMEM);
 }
 END_TEST
 

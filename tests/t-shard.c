@@ -280,11 +280,11 @@ static struct {
 
 /* While one thread asks the system for memory, another comes, and is faster. */
 static void *
-map_slowly(size_t size, size_t alignment)
+map_slowly(size_t size, size_t alignment, kva_place_t place)
 {
 	kva_os.map = meanwhile.under.map;
 	kvp_do(meanwhile.other, allocate, &meanwhile.request);
-	return meanwhile.under.map(size, alignment);
+	return meanwhile.under.map(size, alignment, place);
 }
 
 START_TEST(a_block_that_another_thread_made_needless_goes_back)
