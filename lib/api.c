@@ -254,6 +254,8 @@ kv_arena_has(const char *feature)
 		return kva_os.node_here() != KVA_NO_NODE;
 	if (strcmp(feature, "huge-pages") == 0)
 		return kva_os.has_huge();
+	if (strcmp(feature, "usdt") == 0)
+		return KVA_HAS_PROBES;
 	if (strcmp(feature, "inline-shared") == 0)
 #if defined(__ELF__)
 		return true;

@@ -181,6 +181,7 @@ alloc_after_refill(struct kva_arena *a, size_t size, size_t alignment)
 	struct kva_front *f = &a->front;
 	struct kva_block *b;
 
+	kva_arena_probe(refill, a, size);
 	if (kva_arena_prepare(a) != 0)
 		return NULL;
 	if (!kva_arena_make_room(a, f, size, alignment)) {

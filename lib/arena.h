@@ -10,6 +10,7 @@
 #define KVA_ARENA_H
 
 #include "cache.h"
+#include "probe.h"
 #include "window.h"
 
 struct kva_defer;
@@ -124,6 +125,12 @@ kva_arena_of(const kv_arena_t *a)
 	return (struct kva_arena *)((uintptr_t)a & ~(uintptr_t)KV_ARENA_KINDS);
 }
 
+static inline const char *
+kva_arena_name(const struct kva_arena *a)
+{
+	return a->extras ? a->extras->name : "";
+}
+
 static inline bool
 kva_arena_is_sealed(const struct kva_arena *a)
 {
@@ -143,6 +150,10 @@ kva_arena_public(const struct kva_arena *a)
 
 	return (kv_arena_t *)((uintptr_t)a + kind);
 }
+
+/* See probe.h. */
+#define kva_arena_probe(event, a, bytes)				\
+	kva_probe(event, kva_arena_public(a), kva_arena_name(a), bytes)
 
 /* Make a zeroed arena whose setup, extras, cache and parent are set one with no
  * block. -1: ENOMEM, a limit refuses its header. header is what was allocated for

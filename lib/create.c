@@ -95,6 +95,7 @@ begin(const struct parts *p, const struct kva_setup *setup,
 	kva_registry_add(a);
 	if (setup->learns)
 		use_lesson(a);
+	kva_arena_probe(create, a, (size_t)0);
 	return 0;
 }
 
@@ -319,6 +320,7 @@ end(struct kva_arena *a)
 {
 	bool in_buffer = a->setup.in_buffer;
 
+	kva_arena_probe(destroy, a, a->bytes.reserved);
 	kva_unseal(a);
 	end_children(a);
 	give_lesson(a);
@@ -351,6 +353,7 @@ kv_arena_reset(kv_arena_t *arena)
 
 	if (!a)
 		return;
+	kva_arena_probe(reset, a, a->bytes.reserved);
 	kva_unseal(a);
 	end_children(a);
 	give_lesson(a);

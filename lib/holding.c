@@ -59,7 +59,7 @@ void
 kva_holding_sign(const struct kva_arena *a, struct kva_block *b)
 {
 	if (!b->segment && !b->borrowed && !kva_holding_is_custom(a))
-		kva_source_name(b, a->extras ? a->extras->name : "");
+		kva_source_name(b, kva_arena_name(a));
 }
 
 static struct kva_block *
@@ -164,6 +164,7 @@ kva_holding_link(struct kva_arena *a, struct kva_block *b)
 	a->nblocks++;
 	a->bytes.headers += sizeof *b;
 	kva_arena_hold(a, cost(b));
+	kva_probe(block, kva_arena_public(a), kva_arena_name(a), b->capacity, b->base);
 	if (b->warm)
 		a->tolls->reused++;
 	else

@@ -61,7 +61,10 @@ kva_oom_retry(struct kva_arena *a, size_t wanted)
 	bool again;
 
 	kva_add_relaxed(&a->failed, 1);
-	if (!e || !e->on_oom || error != ENOMEM)
+	if (error != ENOMEM)
+		return false;
+	kva_arena_probe(oom, a, wanted);
+	if (!e || !e->on_oom)
 		return false;
 	oom.limit = limit_that_refuses(a, wanted);
 	kva_oom_path(a, path, sizeof path);

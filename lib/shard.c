@@ -357,8 +357,11 @@ alloc_locked(struct kva_shard *s, size_t size, size_t alignment)
 
 	kva_arena_fold(a, &s->window);
 	p = kva_window_take(&s->window, size, alignment);
-	if (p || kva_arena_prepare(a) != 0)
+	if (p)
 		return p;
+	kva_arena_probe(refill, a, size);
+	if (kva_arena_prepare(a) != 0)
+		return NULL;
 	f = front_here(a);
 	if (!refill(s, f, size, alignment)) {
 		if (kva_arena_wants_own(a, f, size, alignment)) {

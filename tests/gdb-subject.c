@@ -1,4 +1,4 @@
-/* gdb-subject.c -- has arenas of every kind, and stops; for t-gdb.sh
+/* gdb-subject.c -- has arenas of every kind, and stops; for t-gdb.sh and t-probes.sh
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -32,7 +32,7 @@ int
 main(void)
 {
 	kv_arena_config_t config = KV_ARENA_DEFAULT_CONFIG;
-	kv_arena_t *gone;
+	kv_arena_t *small;
 	pthread_t thread;
 
 	config.name = "root";
@@ -43,9 +43,12 @@ main(void)
 	queries = kv_arena_create_child(root, &config);
 	config.name = "bad\033[31mname";
 	evil = kv_arena_create_ex(&config);
-	gone = kv_arena_create(1 << 16);
+	config = (kv_arena_config_t)KV_ARENA_DEFAULT_CONFIG;
+	config.name = "small";
+	config.memory_limit = 100000;
+	small = kv_arena_create_ex(&config);
 	outside = malloc(100);
-	if (!root || !queries || !evil || !gone || !outside)
+	if (!root || !queries || !evil || !small || !outside)
 		return 1;
 
 	in_old_block = kv_arena_alloc(root, 100);
@@ -56,15 +59,18 @@ main(void)
 	packed = kv_arena_strdup(root, "packed");
 	in_queries = kv_arena_alloc(queries, 100);
 	alone = kv_arena_alloc(queries, 3 << 20);
-	warm = kv_arena_alloc(gone, 100);
+	warm = kv_arena_alloc(small, 100);
+	if (kv_arena_alloc(small, 1234567))
+		return 1;
 	if (pthread_create(&thread, NULL, other_thread, queries) ||
 	    pthread_join(thread, NULL))
 		return 1;
-	kv_arena_destroy(gone);
+	kv_arena_destroy(small);
 	stop_here();
 	printf("held %zu %zu %zu\n", kv_arena_memory_usage(root),
 		kv_arena_memory_usage(queries), kv_arena_memory_usage(evil));
 	free(outside);
+	kv_arena_reset(root);
 	kv_arena_destroy(evil);
 	kv_arena_destroy(root);
 	return 0;
