@@ -7,6 +7,71 @@
 
 #include <string.h>
 
+/* ---- Room ------------------------------------------------------------------ */
+
+static const struct kva_window *
+window_of(const kv_arena_t *a)
+{
+	return &kva_arena_of(a)->front.window;
+}
+
+START_TEST(a_large_request_does_not_cost_what_is_left_of_a_block)
+{
+	kv_arena_config_t config = kvi_config(KV_ARENA_THREAD_UNSAFE);
+	kv_arena_t *a;
+	char *p;
+
+	config.block_size = MIB;
+	a = kvi_create(&config);
+	kvi_load(a, 800 * KIB);
+	p = kvt_alloc(a, 8);
+	kvt_true(kvt_alloc(a, 260 * KIB) != NULL);	/* over a quarter: elsewhere */
+	kvt_true((char *)kvt_alloc(a, 8) == p + 8);
+	kvi_load(a, 100 * KIB);
+	p = kvt_alloc(a, 8);
+	kvt_true(kvt_alloc(a, 260 * KIB) != NULL);	/* too little is left to mind */
+	kvt_true((char *)kvt_alloc(a, 8) != p + 8);
+	kvi_check(a);
+	kvi_destroy(a);
+}
+END_TEST
+
+START_TEST(a_limit_is_used_to_the_last_bytes)
+{
+	kv_arena_config_t config = kvi_config(KV_ARENA_THREAD_UNSAFE);
+	kv_arena_t *a;
+
+	config.memory_limit = 100000;
+	a = kvi_create(&config);
+	while (kvt_alloc(a, 8))
+		;
+	kvt_cmp(kv_arena_memory_usage(a), >, 100000 - 8);
+	kvt_cmp(kv_arena_memory_usage(a), <=, 100000);
+	kvi_destroy(a);
+}
+END_TEST
+
+/* Zeroing costs, so it goes by steps. */
+START_TEST(a_zeroed_arena_looks_no_further_than_a_step)
+{
+	kv_arena_config_t config = kvi_config(KV_ARENA_THREAD_UNSAFE);
+	kv_arena_t *a;
+	size_t step, seen;
+
+	config.zero = _i;
+	config.memory_limit = 16 * MIB;
+	a = kvi_create(&config);
+	kvi_load(a, MIB);
+	kv_arena_reset(a);
+	kvt_true(kvt_alloc(a, 8) != NULL);
+	step = kva_arena_of(a)->setup.step;
+	seen = (size_t)(window_of(a)->limit - window_of(a)->start);
+	kvt_cmp(kva_arena_of(a)->front.block->size, >, step);
+	kvt_eq(seen, (_i ? step : kva_arena_of(a)->front.block->size));
+	kvi_destroy(a);
+}
+END_TEST
+
 /* ---- Compact --------------------------------------------------------------- */
 
 START_TEST(compact_gives_back_what_is_not_in_use)
@@ -314,8 +379,13 @@ int
 main(void)
 {
 	Suite *s = suite_create("arena");
-	TCase *g = kvi_group(s, "compact");
+	TCase *g = kvi_group(s, "room");
 
+	tcase_add_test(g, a_large_request_does_not_cost_what_is_left_of_a_block);
+	tcase_add_test(g, a_limit_is_used_to_the_last_bytes);
+	tcase_add_loop_test(g, a_zeroed_arena_looks_no_further_than_a_step, 0, 2);
+
+	g = kvi_group(s, "compact");
 	tcase_add_loop_test(g, compact_gives_back_what_is_not_in_use, 0, 2);
 	tcase_add_test(g, an_arena_at_rest_compacts_to_its_descriptors);
 	tcase_add_loop_test(g, compact_takes_steps_from_a_block_that_is_in_use, 0, 3);

@@ -104,6 +104,9 @@ START_TEST(the_limit_that_refused_is_named)
 	kvt_refused(kvt_alloc(leaf, 4 * MIB), ENOMEM);
 	kvt_eq(told.last.limit, 3 * MIB);
 	kvt_true(strchr(told.message, '\n') == NULL);
+	kvi_load(middle, 700 * KIB);
+	kvt_refused(kvt_alloc(leaf, 700 * KIB), ENOMEM);
+	kvt_eq(told.last.limit, MIB);
 	kvi_destroy(root);
 }
 END_TEST

@@ -459,6 +459,8 @@ START_TEST(exit_hook_that_cannot_be_had_is_said)
 	kvt_fails(kva_os.exit_value(&x), -1, ENOTSUP);
 	kvt_true(kva_os.record(100) == NULL);
 	pthread_key_delete(key);
+	kvt_eq(kva_os.exit_hook(note_end), 0);	/* there is one, and none for records */
+	kvt_true(kva_os.record(100) == NULL);
 }
 END_TEST
 

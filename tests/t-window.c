@@ -451,6 +451,25 @@ START_TEST(what_was_uncounted_was_never_counted)
 }
 END_TEST
 
+START_TEST(all_large_sizes_have_one_count)
+{
+	struct kva_window w = open_window(COUNTED, 0, SIZE);
+	struct kva_counts sum;
+
+	kva_window_take(&w, 16385, 8);
+	kva_window_take(&w, 100000, 8);
+	kva_window_tally(&w, SIZE);
+	sum = counts(&w);
+	kvt_eq(sum.calls[KV_ARENA_TALLIES - 1], 3);
+	kvt_eq(sum.bytes, 16385 + 100000 + SIZE);
+	kva_window_untally(&w, SIZE);
+	kva_window_untally(&w, 100000);
+	sum = counts(&w);
+	kvt_eq(sum.calls[KV_ARENA_TALLIES - 1], 1);
+	kvt_eq(sum.bytes, 16385);
+}
+END_TEST
+
 START_TEST(folding_moves_the_counts)
 {
 	struct kva_window w = open_window(COUNTED, 0, SIZE);
@@ -534,6 +553,7 @@ main(void)
 	tcase_add_test(g, a_plain_window_counts_nothing);
 	tcase_add_test(g, resizing_changes_bytes_and_no_calls);
 	tcase_add_test(g, what_was_uncounted_was_never_counted);
+	tcase_add_test(g, all_large_sizes_have_one_count);
 	tcase_add_test(g, folding_moves_the_counts);
 	tcase_add_test(g, no_tally_overflows_before_a_window_is_due);
 	return kvt_run(s, 100000);
