@@ -21,6 +21,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef HAVE_ISSETUGID
+#include <unistd.h>
+#endif
 
 #define LARGEST_BLOCK (SIZE_MAX / 4)	/* half the address space, signed */
 
@@ -77,10 +80,12 @@ read_word(const char *text, size_t n)
 	}
 }
 
-#if defined(__GLIBC__)
+#if defined(HAVE_SECURE_GETENV)
 #define environment_variable secure_getenv
+#elif defined(HAVE_ISSETUGID)
+#define environment_variable(name) (issetugid() ? NULL : getenv(name))
 #else
-#define environment_variable getenv
+#define environment_variable getenv	/* Windows has no setuid programs */
 #endif
 
 static void

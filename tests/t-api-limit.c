@@ -154,24 +154,33 @@ fill_and_watch(void *arg)
 	return NULL;
 }
 
+#define MANY 64				/* threads */
+
+/* The arena's own figure is watched and, in every other round, that of a source. */
 START_TEST(limit_holds_for_many_threads)
 {
-	kv_arena_config_t config = KV_ARENA_DEFAULT_CONFIG;
-
-	config.thread_mode = KV_ARENA_THREAD_SAFE;
-	config.memory_limit = 3 * MIB + 12345;
-	for (int round = 0; round < 10; round++) {
-		kv_arena_t *a = kv_arena_create_ex(&config);
-		struct filler f[8] = { 0 };
+	for (int round = 0; round < 6; round++) {
+		struct kvt_source source = KVT_SOURCE;
+		kv_arena_config_t config = KV_ARENA_DEFAULT_CONFIG;
+		struct filler f[MANY] = { 0 };
 		struct kvt_book all = { 0 };
+		kv_arena_t *a;
 
-		for (uint64_t i = 0; i < 8; i++)
+		if (round % 2)
+			config = kvt_sourced(&source);
+		config.thread_mode = KV_ARENA_THREAD_SAFE;
+		config.memory_limit = 3 * MIB + 12345;
+		a = kv_arena_create_ex(&config);
+		for (uint64_t i = 0; i < MANY; i++)
 			f[i] = (struct filler){ a, { .salt = i << 40 }, 0 };
-		kvt_threads(8, fill_and_watch, f, sizeof *f);
-		for (int i = 0; i < 8; i++) {
+		kvt_threads(MANY, fill_and_watch, f, sizeof *f);
+		for (int i = 0; i < MANY; i++) {
 			kvt_cmp(f[i].most, <=, config.memory_limit);
 			kvt_join(&all, &f[i].book);
 		}
+		kvt_cmp(source.most, <=, config.memory_limit);
+		if (round % 2)
+			kvt_cmp(source.most, >, config.memory_limit / 2);
 		kvt_intact(&all);
 		kvt_cmp(kvt_stats(a).peak_memory_usage, <=, config.memory_limit);
 		kvt_balanced(a);
@@ -185,19 +194,19 @@ START_TEST(limit_holds_for_children_in_many_threads)
 {
 	kv_arena_config_t config = KV_ARENA_DEFAULT_CONFIG;
 	kv_arena_t *root;
-	struct filler f[8] = { 0 };
+	struct filler f[MANY] = { 0 };
 
 	config.thread_mode = KV_ARENA_THREAD_SAFE;
 	config.memory_limit = 5 * MIB;
 	root = kv_arena_create_ex(&config);
 	config.memory_limit = 0;
-	for (uint64_t i = 0; i < 8; i++) {
+	for (uint64_t i = 0; i < MANY; i++) {
 		config.thread_mode = (kv_arena_thread_mode_t)(i % 2);
 		f[i].arena = kv_arena_create_child(root, &config);
 		f[i].book.salt = i << 40;
 	}
-	kvt_threads(8, fill_and_watch, f, sizeof *f);
-	for (int i = 0; i < 8; i++) {
+	kvt_threads(MANY, fill_and_watch, f, sizeof *f);
+	for (int i = 0; i < MANY; i++) {
 		kvt_intact(&f[i].book);
 		kvt_balanced(f[i].arena);
 		kvt_drop(&f[i].book);

@@ -11,6 +11,13 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef KV_OS_LINUX
+#include <fcntl.h>
+#include <sys/auxv.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#endif
+#include <unistd.h>
 
 static kv_arena_config_t config;
 static struct kva_setup setup;
@@ -404,9 +411,80 @@ START_TEST(the_environment_has_all_calls_fail_from_the_nth_on)
 }
 END_TEST
 
-int
-main(void)
+#ifdef KV_OS_LINUX
+
+/* What the copy of this program that is setuid does: 0, the environment was not
+ * heard; 1, it was; 2, nobody made it setuid. */
+static int
+be_setuid(void)
 {
+	kva_conf_start();
+	if (getauxval(AT_SECURE) == 0)
+		return 2;
+	return kva_conf_with_environment(&config).enable_detailed_stats;
+}
+
+static bool
+copy_self(const char *to)
+{
+	char buffer[65536];
+	int in = open("/proc/self/exe", O_RDONLY), out = open(to, O_WRONLY | O_CREAT |
+		O_TRUNC, 0700);
+	ssize_t n = -1;
+
+	while (in >= 0 && out >= 0 && (n = read(in, buffer, sizeof buffer)) > 0)
+		if (write(out, buffer, (size_t)n) != n)
+			break;
+	if (n == 0)
+		n = fchmod(out, 04755);
+	close(in);
+	close(out);
+	return n == 0;
+}
+
+/* Run the copy as nobody; its status, 2 if it can not be run so. */
+static int
+run_as_nobody(const char *program, const char *text)
+{
+	int status = 0;
+	pid_t child = fork();
+
+	if (child == 0) {
+		setenv("KVARENA_CONF", text, 1);
+		if (setgid(65534) == 0 && setuid(65534) == 0)
+			execl(program, program, "--setuid", (char *)NULL);
+		_exit(2);
+	}
+	kvt_true(child > 0 && waitpid(child, &status, 0) == child);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 2;
+}
+
+START_TEST(a_setuid_program_does_not_hear_the_environment)
+{
+	static const char program[] = "./t-conf-setuid";
+	int status = 2;
+
+	if (geteuid() == 0 && !kvt_is_watched() && copy_self(program))
+		status = run_as_nobody(program, "stats");
+	unlink(program);
+	if (status == 2)
+		kvt_skip("no program can be made setuid here");
+	else
+		kvt_eq(status, 0);
+}
+END_TEST
+
+#endif
+
+int
+main(int argc, char **argv)
+{
+#ifdef KV_OS_LINUX
+	if (argc == 2 && strcmp(argv[1], "--setuid") == 0)
+		return be_setuid();
+#else
+	(void)argc, (void)argv;
+#endif
 	Suite *s = suite_create("conf");
 	TCase *g = kvt_group(s, "sizes");
 
@@ -433,6 +511,9 @@ main(void)
 	tcase_add_loop_test(g, a_debug_level_of_the_environment_only_raises, 0, 7);
 	tcase_add_loop_test(g, what_is_not_understood_is_passed_over, 0, 20);
 	tcase_add_test(g, a_megabyte_of_nonsense_is_passed_over);
+#ifdef KV_OS_LINUX
+	tcase_add_test(g, a_setuid_program_does_not_hear_the_environment);
+#endif
 	tcase_add_test(g, the_environment_has_the_nth_call_fail);
 	tcase_add_test(g, the_environment_has_all_calls_fail_from_the_nth_on);
 	return kvt_run(s, 150);
