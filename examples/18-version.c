@@ -10,7 +10,7 @@ int
 main(void)
 {
 	static const char *const features[] = { "numa", "huge-pages", "valgrind",
-		"asan", "usdt", "inline-shared" };
+		"asan", "usdt", "inline-shared", "profile" };
 	size_t i;
 	int major;
 

@@ -18,7 +18,7 @@
  *	kv_arena_destroy(a);
  *
  * Sections: Create, Allocate, Mark and rewind, Reset and destroy, Families,
- * Caches, Handles, Threads, NUMA, Statistics, Version.
+ * Caches, Handles, Threads, NUMA, Statistics, Profile, Version.
  *
  * Threads. Each function says who may call it:
  *	[any]	in a KV_ARENA_THREAD_SAFE arena any thread at any time; in a
@@ -70,7 +70,8 @@ extern "C" {
 const char *kv_arena_version(void);
 
 /* Tell whether this build and machine have a feature: "numa", "huge-pages",
- * "valgrind", "asan", "msan", "inline-shared". Unknown names give false.
+ * "valgrind", "asan", "msan", "inline-shared", "profile" (with whole call stacks).
+ * Unknown names give false.
  * Any thread. Cost: a call; "huge-pages" reads a file of the system. */
 bool kv_arena_has(const char *feature);
 
@@ -155,7 +156,9 @@ typedef struct {
 	kv_arena_debug_t debug;
 	bool learn_block_size;		/* size the first block by what earlier
 					 * arenas of this name came to hold */
-	void *reserved[8];		/* zero */
+	size_t sample_interval;		/* note the call stack once in so many bytes;
+					 * 0: never. See Profile */
+	void *reserved[7];		/* zero */
 } kv_arena_config_t;
 
 #define KV_ARENA_DEFAULT_BLOCK_SIZE 65536
@@ -170,14 +173,14 @@ typedef struct {
 	  KV_ARENA_MAX_CACHED_BLOCKS, false, -1, true,			\
 	  NULL, 0, 0, NULL, NULL, { NULL, NULL, NULL }, NULL,		\
 	  KV_ARENA_NUMA_PREFERRED, KV_ARENA_HUGE_AUTO, false,		\
-	  KV_ARENA_DEBUG_OFF, false,					\
-	  { NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL } }
+	  KV_ARENA_DEBUG_OFF, false, 0,					\
+	  { NULL, NULL, NULL, NULL, NULL, NULL, NULL } }
 
 /* Create an arena. A NULL config means KV_ARENA_DEFAULT_CONFIG. The first block
  * is taken by the first allocation: an unused arena costs under 512 bytes.
- * EINVAL: an unknown mode, policy or level, a block size of more than half the
- * address space, a node that does not exist with KV_ARENA_NUMA_BIND, a reserved
- * word that is not zero. ENOTSUP: huge pages are required and there are none.
+ * EINVAL: an unknown mode, policy or level, a block size or sample interval of more
+ * than half the address space, a node that does not exist with KV_ARENA_NUMA_BIND, a
+ * reserved word that is not zero. ENOTSUP: huge pages are required and there are none.
  * ENOMEM: no memory. Any thread. Cost: a descriptor from malloc, and a lock of the
  * process held for a moment; no block. */
 kv_arena_t *kv_arena_create_ex(const kv_arena_config_t *config);
@@ -478,6 +481,38 @@ typedef enum {
  * where pages are told what kv_arena_numa_report costs. */
 int kv_arena_write_report(const kv_arena_t *arena, FILE *out,
 	kv_arena_report_format_t format);
+
+/* ---- Profile ----------------------------------------------------------------
+ * Which call stacks allocate, and how much. An arena with a sample_interval of n
+ * notes the stack of one allocation in about n bytes, chosen by lot: each 8 bytes
+ * have the same chance. What is noted counts for those that are not, so that sums
+ * are right on the average; the more samples, the nearer. Sampling costs the fast
+ * path nothing: the slow path is called once more in n bytes. 512 KiB is usual.
+ *
+ * Each stack has four sums since create or reset_stats:
+ *	bytes		asked for, growth in place by realloc included
+ *	objects		allocations
+ *	padding		bytes lost to rounding and alignment
+ *	abandoned	bytes of old copies that realloc left behind
+ * An arena keeps up to 4,096 stacks of up to 64 frames, in memory that does not count
+ * as its own; what more stacks allocate is summed as "[other stacks]". Absorb leaves
+ * what was sampled with the arena that allocated. */
+
+typedef enum {
+	KV_ARENA_PROFILE_PPROF = 0,	/* protocol buffer, all four, for pprof */
+	KV_ARENA_PROFILE_FOLDED = 1,	/* "arena;outermost;...;innermost bytes" */
+	KV_ARENA_PROFILE_FOLDED_OBJECTS = 2,
+	KV_ARENA_PROFILE_FOLDED_PADDING = 3,
+	KV_ARENA_PROFILE_FOLDED_ABANDONED = 4
+} kv_arena_profile_format_t;
+
+/* Write what was sampled in an arena and its children; NULL: in every live arena,
+ * which may be in use meanwhile. Functions are named as far as the dynamic symbols
+ * tell; others are "file+0xoffset", for addr2line. -1: EINVAL, no out or an unknown
+ * format; ENOMEM; EIO: out could not be written. [any] Cost: the stacks, of which a
+ * copy is made first. */
+int kv_arena_write_profile(const kv_arena_t *arena, FILE *out,
+	kv_arena_profile_format_t format);
 
 #ifdef __cplusplus
 }

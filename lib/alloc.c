@@ -24,8 +24,6 @@ refuse(struct kva_arena *a, int error)
 	return NULL;
 }
 
-enum kind { COUNTED, RECORD };
-
 /* Uncount a record, which is the allocation that w made last. */
 static void
 set_apart(struct kva_arena *a, struct kva_window *w, size_t size)
@@ -34,8 +32,28 @@ set_apart(struct kva_arena *a, struct kva_window *w, size_t size)
 	kva_add_relaxed(&a->bytes.records, kva_round_up(size, KV_ARENA_ALIGNMENT));
 }
 
+/* Note what was sampled, if it was. */
+static void
+note(const struct kva_arena *a, struct kva_window *w, const void *caller)
+{
+	struct kva_amounts amounts;
+
+	if (kva_unlikely(kva_window_pick(w, &amounts)))
+		kva_sites_add(kva_arena_sites(a), &amounts, caller);
+}
+
+/* What is asked for a caller is an allocation, and else a record. */
+static void
+account(struct kva_arena *a, struct kva_window *w, size_t size, const void *caller)
+{
+	if (caller)
+		note(a, w, caller);
+	else
+		set_apart(a, w, size);
+}
+
 static void *
-try_shared(struct kva_arena *a, size_t size, size_t alignment, enum kind kind)
+try_shared(struct kva_arena *a, size_t size, size_t alignment, const void *caller)
 {
 	struct kva_shard *s = kva_shard_mine(a);
 	void *p;
@@ -43,34 +61,34 @@ try_shared(struct kva_arena *a, size_t size, size_t alignment, enum kind kind)
 	if (!s)
 		return NULL;
 	p = kva_shard_alloc(s, size, alignment);
-	if (p && kind == RECORD)
-		set_apart(a, &s->window, size);
+	if (p)
+		account(a, &s->window, size, caller);
 	kva_shard_leave(s);
 	return p;
 }
 
 static void *
-try_once(struct kva_arena *a, size_t size, size_t alignment, enum kind kind)
+try_once(struct kva_arena *a, size_t size, size_t alignment, const void *caller)
 {
 	void *p;
 
 	if (a->team)
-		return try_shared(a, size, alignment, kind);
+		return try_shared(a, size, alignment, caller);
 	kva_debug_enter(a);
 	p = kva_arena_alloc(a, size, alignment);
-	if (p && kind == RECORD)
-		set_apart(a, &a->front.window, size);
+	if (p)
+		account(a, &a->front.window, size, caller);
 	kva_debug_leave(a);
 	return p;
 }
 
 static void *
-insist(struct kva_arena *a, size_t size, size_t alignment, enum kind kind)
+insist(struct kva_arena *a, size_t size, size_t alignment, const void *caller)
 {
 	void *p;
 
 	do
-		p = try_once(a, size, alignment, kind);
+		p = try_once(a, size, alignment, caller);
 	while (!p && kva_oom_retry(a, size));
 	return p;
 }
@@ -85,9 +103,9 @@ define(const struct kva_arena *a, void *p, size_t size)
 }
 
 void *
-kva_alloc(struct kva_arena *a, size_t size, size_t alignment)
+kva_alloc_for(const void *caller, struct kva_arena *a, size_t size, size_t alignment)
 {
-	void *p = insist(a, size, alignment, COUNTED);
+	void *p = insist(a, size, alignment, caller);
 
 	if (p) {
 		define(a, p, size);
@@ -99,7 +117,7 @@ kva_alloc(struct kva_arena *a, size_t size, size_t alignment)
 void *
 kva_alloc_record(struct kva_arena *a, size_t size)
 {
-	return insist(a, size, KV_ARENA_ALIGNMENT, RECORD);
+	return insist(a, size, KV_ARENA_ALIGNMENT, NULL);
 }
 
 void *
@@ -234,7 +252,8 @@ fold_if_due(struct kva_arena *a, struct kva_window *w)
 }
 
 static bool
-resize_in_place(struct kva_arena *a, void *p, size_t old_size, size_t new_size)
+resize_in_place(struct kva_arena *a, void *p, size_t old_size, size_t new_size,
+	const void *caller)
 {
 	struct kva_window *w = window_of_caller(a);
 
@@ -249,13 +268,28 @@ resize_in_place(struct kva_arena *a, void *p, size_t old_size, size_t new_size)
 		return false;
 	if (new_size > old_size)
 		define(a, (char *)p + old_size, new_size - old_size);
+	note(a, w, caller);
 	return true;
 }
 
+/* A thread without a window, which never allocated here, is always noted. */
 static void
-abandon(struct kva_arena *a, size_t bytes)
+abandon(struct kva_arena *a, size_t bytes, const void *caller)
 {
+	struct kva_amounts all = {{ [KVA_ABANDONED] = (double)bytes }};
+	struct kva_window *w;
+
 	kva_add_relaxed(&a->bytes.abandoned, bytes);
+	if (kva_likely(!kva_arena_sites(a)) || bytes == 0)
+		return;
+	w = window_of_caller(a);
+	if (!w) {
+		kva_sites_add(kva_arena_sites(a), &all, caller);
+		return;
+	}
+	kva_window_draw_abandoned(w, bytes);
+	kva_window_show(w);
+	note(a, w, caller);
 }
 
 void *
@@ -270,12 +304,12 @@ kv_arena_realloc(kv_arena_t *arena, void *ptr, size_t old_size, size_t new_size)
 		return kva_alloc(a, new_size, KV_ARENA_ALIGNMENT);
 	if (kva_arena_is_sealed(a))
 		return refuse(a, EPERM);
-	if (resize_in_place(a, ptr, old_size, new_size)) {
+	if (resize_in_place(a, ptr, old_size, new_size, KVA_CALLER())) {
 		errno = 0;
 		return new_size ? ptr : NULL;
 	}
 	if (new_size <= old_size) {
-		abandon(a, old_size - new_size);
+		abandon(a, old_size - new_size, KVA_CALLER());
 		errno = 0;
 		return new_size ? ptr : NULL;
 	}
@@ -284,7 +318,7 @@ kv_arena_realloc(kv_arena_t *arena, void *ptr, size_t old_size, size_t new_size)
 		return NULL;
 	memcpy(p, ptr, old_size);
 	kva_watch_forbid(ptr, old_size);
-	abandon(a, old_size);
+	abandon(a, old_size, KVA_CALLER());
 	return p;
 }
 

@@ -6,6 +6,7 @@
 #include "conf.h"
 #include "debug.h"
 #include "oom.h"
+#include "profile.h"
 #include "report.h"
 #include "scope.h"
 #include "seal.h"
@@ -199,8 +200,13 @@ kv_arena_get_stats(const kv_arena_t *arena, kv_arena_stats_t *stats)
 void
 kv_arena_reset_stats(kv_arena_t *arena)
 {
-	if (arena)
-		kva_stats_reset(kva_arena_of(arena));
+	struct kva_arena *a = kva_arena_of(arena);
+
+	if (!a)
+		return;
+	kva_stats_reset(a);
+	if (kva_arena_sites(a))
+		kva_sites_clear(kva_arena_sites(a));
 }
 
 size_t
@@ -233,6 +239,15 @@ kv_arena_write_report(const kv_arena_t *arena, FILE *out,
 	return kva_report_write(arena ? kva_arena_of(arena) : NULL, out, format);
 }
 
+int
+kv_arena_write_profile(const kv_arena_t *arena, FILE *out,
+	kv_arena_profile_format_t format)
+{
+	if (!out || (unsigned)format > KV_ARENA_PROFILE_FOLDED_ABANDONED)
+		return invalid();
+	return kva_profile_write(arena ? kva_arena_of(arena) : NULL, out, format);
+}
+
 /* ---- Version --------------------------------------------------------------------------- */
 
 #define TEXT_(x) #x
@@ -254,6 +269,8 @@ kv_arena_has(const char *feature)
 		return kva_os.node_here() != KVA_NO_NODE;
 	if (strcmp(feature, "huge-pages") == 0)
 		return kva_os.has_huge();
+	if (strcmp(feature, "profile") == 0)
+		return kva_os.backtrace((void *[]){ NULL }, 1) == 1;
 	if (strcmp(feature, "usdt") == 0)
 		return KVA_HAS_PROBES;
 	if (strcmp(feature, "inline-shared") == 0)

@@ -160,6 +160,8 @@ kva_arena_use_own(struct kva_arena *a, struct kva_window *w, struct kva_block *b
 	a->bytes.tails += b->size - handed;
 	kva_window_tally(w, size);
 	kva_arena_fold(a, w);	/* w may look at nothing, and then nobody else does */
+	kva_window_draw(w, size, 1, handed - size);
+	kva_window_show(w);
 	kva_watch_allow(p, size);
 	return p;
 }
@@ -291,7 +293,7 @@ kva_arena_restore(struct kva_arena *a, const struct kva_snapshot *s)
 		kva_front_clean(a, s->block, s->cur, (size_t)(limit - s->cur));
 	}
 	w->start = s->start;
-	kva_store_relaxed(&w->bump.cur, s->cur);
+	kva_window_move(w, s->cur);
 	w->limit = limit;
 	kva_store_relaxed(&w->packed, s->packed);
 	kva_store_relaxed(&w->strip_end, s->strip_end);
@@ -484,6 +486,8 @@ kva_arena_fini(struct kva_arena *a)
 		kva_holding_drop(a, b);
 	}
 	kva_arena_uncharge(a, a->bytes.reserved);
+	kva_os.free(a->front.window.sampler);
+	kva_sites_destroy(kva_arena_sites(a));
 	if (a->setup.in_buffer)
 		return;
 	kva_os.free(a->tolls);

@@ -10,6 +10,7 @@
 #define KVA_ARENA_H
 
 #include "cache.h"
+#include "site.h"
 #include "probe.h"
 #include "window.h"
 
@@ -50,6 +51,7 @@ struct kva_extras {
 	kv_arena_block_source_t source;
 	char name[32];
 	struct kva_fence *fences;	/* atomic; debug.h, newest first */
+	struct kva_sites *sites;	/* what was sampled; NULL: nothing is */
 };
 
 /* Bytes, by what became of them; A2 below. */
@@ -63,7 +65,6 @@ struct kva_bytes {
 	size_t records;			/* atomic; of handed and used, the marks and
 					 * defers of the library itself */
 	uint64_t asked_before;		/* asked up to the last reset or rewind */
-	uint64_t asked_origin;		/* asked up to reset_stats */
 };
 
 /* Bytes after each allocation for a fence of debug.h. */
@@ -74,6 +75,7 @@ struct kva_tolls {
 	struct kva_counts counts;	/* detailed statistics, folded */
 	uint64_t fresh, reused, returned;	/* blocks */
 	uint64_t own;			/* blocks with one large allocation */
+	uint64_t asked_before;		/* asked up to then */
 	uint64_t misplaced;		/* blocks the system would not place, */
 	uint64_t refusal;		/* and the last errno of these */
 	uint64_t alignments[8];		/* atomic */
@@ -141,6 +143,13 @@ static inline bool
 kva_arena_is_counted(const struct kva_arena *a)
 {
 	return kva_window_is_counted(&a->front.window);
+}
+
+/* NULL: allocations are not sampled. */
+static inline struct kva_sites *
+kva_arena_sites(const struct kva_arena *a)
+{
+	return a->extras ? a->extras->sites : NULL;
 }
 
 static inline kv_arena_t *

@@ -12,6 +12,7 @@
  *   front     the window of an arena, and the block it lies in
  *   shard     a thread's share of a shared arena: a window of its own
  *   refill    what the slow path does: give a window more room
+ *   site      a call stack that allocates, with what was sampled there
  *   page      always the system's page
  */
 #ifndef KVA_BASE_H

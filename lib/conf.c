@@ -8,6 +8,7 @@
  *	stats		detailed statistics in every arena
  *	nohuge		no huge pages
  *	debug		KV_ARENA_DEBUG_FILL in every arena; debug:N: level N
+ *	sample		every arena is sampled, once in 512 KiB; sample:N: in N bytes
  *	fail:nth=N	the N-th call to the system fails
  *	fail:from=N	and all that follow
  */
@@ -26,10 +27,12 @@
 #endif
 
 #define LARGEST_BLOCK (SIZE_MAX / 4)	/* half the address space, signed */
+#define USUAL_INTERVAL ((size_t)512 << 10)
 
 static struct {
 	bool nocache, stats, nohuge;
 	kv_arena_debug_t debug;		/* least level of every arena */
+	size_t sample_interval;		/* of arenas that have none */
 } environment;
 
 /* ---- The environment ------------------------------------------------------- */
@@ -59,7 +62,7 @@ static void
 read_word(const char *text, size_t n)
 {
 	struct kva_fault plan = { .calls = KVA_ALL_CALLS };
-	uint64_t level;
+	uint64_t value;
 
 	if (is_word(text, n, "nocache"))
 		environment.nocache = true;
@@ -69,9 +72,13 @@ read_word(const char *text, size_t n)
 		environment.nohuge = true;
 	else if (is_word(text, n, "debug"))
 		environment.debug = KV_ARENA_DEBUG_FILL;
-	else if (number_after(text, n, "debug:", &level) &&
-		 level <= KV_ARENA_DEBUG_GUARD)
-		environment.debug = (kv_arena_debug_t)level;
+	else if (number_after(text, n, "debug:", &value) &&
+		 value <= KV_ARENA_DEBUG_GUARD)
+		environment.debug = (kv_arena_debug_t)value;
+	else if (is_word(text, n, "sample"))
+		environment.sample_interval = USUAL_INTERVAL;
+	else if (number_after(text, n, "sample:", &value) && value <= LARGEST_BLOCK)
+		environment.sample_interval = (size_t)value;
 	else if (number_after(text, n, "fail:nth=", &plan.nth))
 		kva_fault_plan(&plan);
 	else if (number_after(text, n, "fail:from=", &plan.nth)) {
@@ -124,6 +131,8 @@ kva_conf_with_environment(const kv_arena_config_t *config)
 		c.enable_detailed_stats = true;
 	if (environment.debug > c.debug)
 		c.debug = environment.debug;
+	if (c.sample_interval == 0)
+		c.sample_interval = environment.sample_interval;
 	if (environment.nohuge && c.huge_pages == KV_ARENA_HUGE_AUTO)
 		c.huge_pages = KV_ARENA_HUGE_OFF;
 	return c;
@@ -142,7 +151,8 @@ is_known(const kv_arena_config_t *c)
 		(unsigned)c->huge_pages <= KV_ARENA_HUGE_REQUIRE &&
 		(unsigned)c->debug <= KV_ARENA_DEBUG_GUARD &&
 		!c->block_source.take == !c->block_source.give &&
-		c->block_size <= LARGEST_BLOCK && c->max_block_size <= LARGEST_BLOCK;
+		c->block_size <= LARGEST_BLOCK && c->max_block_size <= LARGEST_BLOCK &&
+		c->sample_interval <= LARGEST_BLOCK;
 }
 
 static size_t
@@ -218,7 +228,8 @@ fill_extras(const kv_arena_config_t *c, struct kva_extras *extras)
 			n++;
 		memcpy(extras->name, c->name, n);
 	}
-	return c->debug || c->memory_limit || c->on_oom || c->block_source.take || n > 0;
+	return c->debug || c->memory_limit || c->on_oom || c->block_source.take ||
+		c->sample_interval || n > 0;
 }
 
 int

@@ -25,7 +25,9 @@ struct parts {
 	struct kva_extras *extras;
 	struct kva_front *fronts;
 	struct kva_team *team;
-	size_t header;			/* bytes of all of them */
+	size_t header;			/* bytes of all of these */
+	struct kva_sites *sites;	/* of a sampled arena; these do not count */
+	struct kva_sampler *sampler;
 };
 
 #define BLOCK_ALIGNMENT 16
@@ -83,14 +85,19 @@ begin(const struct parts *p, const struct kva_setup *setup,
 	struct kva_arena *a = p->arena;
 
 	a->setup = *setup;
-	if (p->extras)
+	if (p->extras) {
 		*p->extras = *extras;
+		p->extras->sites = p->sites;
+	}
 	a->extras = p->extras;
 	a->fronts = p->fronts;
 	a->team = p->team;
 	if (kva_arena_init(a, key, p->header) != 0)
 		return -1;
 	init_fronts(a, key);
+	if (p->sampler)
+		kva_window_sample(&a->front.window, p->sampler,
+			kva_sites_interval(p->sites), key);
 	a->cache = kva_cache_join(cache);
 	kva_registry_add(a);
 	if (setup->learns)
@@ -115,13 +122,22 @@ give_lesson(const struct kva_arena *a)
 	kva_registry_unlock();
 }
 
+/* What a buffer has no room for. */
 static void
-free_parts(struct parts *p)
+free_outer_parts(struct parts *p)
 {
 	if (p->team) {
 		p->arena->team = p->team;
 		kva_team_destroy(p->arena);
 	}
+	kva_os.free(p->sampler);
+	kva_sites_destroy(p->sites);
+}
+
+static void
+free_parts(struct parts *p)
+{
+	free_outer_parts(p);
 	kva_os.free(p->fronts);
 	kva_os.free(p->extras);
 	kva_os.free(p->arena);
@@ -140,27 +156,44 @@ gather(struct parts *p, size_t size, size_t alignment)
 }
 
 static bool
-gather_all(struct parts *p, bool needs_extras, bool is_shared, bool is_local)
+gather_outer(struct parts *p, const kv_arena_config_t *c)
+{
+	bool is_shared = c->thread_mode == KV_ARENA_THREAD_SAFE;
+
+	if (is_shared && !(p->team = kva_team_create()))
+		return false;
+	p->header += is_shared ? sizeof *p->team : 0;
+	if (c->sample_interval == 0)
+		return true;
+	p->sites = kva_sites_create(c->sample_interval);
+	if (p->sites && !is_shared)	/* else its shards have samplers */
+		p->sampler = kva_os.alloc(sizeof *p->sampler, sizeof(uint64_t));
+	return p->sites && (is_shared || p->sampler);
+}
+
+static bool
+gather_all(struct parts *p, const kv_arena_config_t *c, bool needs_extras,
+	bool is_local)
 {
 	unsigned others = (unsigned)kva_os.nodes() - 1;
+	bool has_fronts = is_local && c->thread_mode == KV_ARENA_THREAD_SAFE && others > 0;
 
 	p->arena = gather(p, sizeof *p->arena, KV_ARENA_KINDS + 1);
 	if (!p->arena)
 		return false;
 	if (needs_extras && !(p->extras = gather(p, sizeof *p->extras, sizeof(void *))))
 		return false;
-	if (is_shared && !(p->team = kva_team_create()))
+	if (!gather_outer(p, c))
 		return false;
-	p->header += is_shared ? sizeof *p->team : 0;
-	if (is_shared && is_local && others > 0)
+	if (has_fronts)
 		p->fronts = gather(p, others * sizeof *p->fronts, KVA_CACHE_LINE);
-	return !(is_shared && is_local && others > 0) || p->fronts;
+	return !has_fronts || p->fronts;
 }
 
 static kv_arena_t *
 create(const kv_arena_config_t *config, struct kva_arena *parent)
 {
-	struct parts p = { NULL, NULL, NULL, NULL, 0 };
+	struct parts p = { 0 };
 	struct kva_setup setup;
 	struct kva_extras extras;
 	kv_arena_config_t c;
@@ -171,8 +204,7 @@ create(const kv_arena_config_t *config, struct kva_arena *parent)
 	c = kva_conf_with_environment(config);
 	if (kva_conf_read(&c, &setup, &extras, &needs_extras) != 0)
 		return NULL;
-	if (!gather_all(&p, needs_extras, c.thread_mode == KV_ARENA_THREAD_SAFE,
-			setup.local))
+	if (!gather_all(&p, &c, needs_extras, setup.local))
 		goto fail;
 	p.arena->parent = parent;
 	setup.late = setup.late && !parent;	/* an ancestor may have a limit */
@@ -245,7 +277,7 @@ static void end(struct kva_arena *a);
 kv_arena_t *
 kv_arena_create_in(void *buffer, size_t size, const kv_arena_config_t *config)
 {
-	struct parts p = { NULL, NULL, NULL, NULL, 0 };
+	struct parts p = { 0 };
 	struct kva_setup setup;
 	struct kva_extras extras;
 	kv_arena_config_t c;
@@ -272,9 +304,9 @@ kv_arena_create_in(void *buffer, size_t size, const kv_arena_config_t *config)
 	h = memset((char *)buffer + pad, 0, sizeof *h);
 	p.arena = &h->arena;
 	p.extras = &h->extras;
-	if (c.thread_mode == KV_ARENA_THREAD_SAFE && !(p.team = kva_team_create()))
-		return NULL;
-	p.header = sizeof h->arena + sizeof h->extras + (p.team ? sizeof *p.team : 0);
+	p.header = sizeof h->arena + sizeof h->extras;
+	if (!gather_outer(&p, &c))
+		goto fail;
 	if (begin(&p, &setup, &extras, choose_key(&c), c.cache) != 0)
 		goto fail;
 	if (use_rest(h, size - pad) == 0)
@@ -283,8 +315,7 @@ kv_arena_create_in(void *buffer, size_t size, const kv_arena_config_t *config)
 	errno = ENOMEM;
 	return NULL;
 fail:
-	if (p.team)
-		kva_team_destroy(p.arena);
+	free_outer_parts(&p);
 	errno = ENOMEM;
 	return NULL;
 }

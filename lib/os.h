@@ -41,6 +41,20 @@ kva_place_is_bind(kva_place_t place)
 	return place >= 2 && (place & 1);
 }
 
+/* A piece of a file that the process runs, and what a code address lies in. */
+struct kva_mapping {
+	uintptr_t start, end;
+	uint64_t offset;		/* of start in the file */
+	const char *path;
+};
+
+struct kva_symbol {
+	const char *path;		/* of the file */
+	uintptr_t base;			/* where the file begins in memory */
+	const char *name;		/* of the function; NULL: not known, */
+	uintptr_t start;		/* and where it begins */
+};
+
 struct kva_os {
 	/* Memory for descriptors; alignment is a power of two. NULL with ENOMEM. */
 	void *(*alloc)(size_t size, size_t alignment);
@@ -104,6 +118,17 @@ struct kva_os {
 	/* The size of a page, and of all memory of the machine, 0: unknown. */
 	size_t (*page)(void);
 	uint64_t (*memory)(void);
+
+	/* The return addresses of the calls that lead here, the innermost first, at
+	 * most n; returns how many, 0: not known. The first call may ask for memory. */
+	int (*backtrace)(void **frames, int n);
+
+	/* What a code address lies in; false: not known. */
+	bool (*symbol)(const void *address, struct kva_symbol *symbol);
+
+	/* Call visit for each piece of a file that can be executed, as far as known. */
+	void (*mappings)(void (*visit)(void *context, const struct kva_mapping *m),
+		void *context);
 };
 
 /* The system in use. Tests replace entries before any other call. */
@@ -122,5 +147,7 @@ int kva_posix_fork_hook(void (*before)(void), void (*parent)(void),
 	void (*child)(void));
 size_t kva_posix_page(void);
 uint64_t kva_posix_memory(void);
+int kva_posix_backtrace(void **frames, int n);
+bool kva_posix_symbol(const void *address, struct kva_symbol *symbol);
 
 #endif

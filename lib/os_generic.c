@@ -82,6 +82,12 @@ no_preference(int node)
 	return absent();
 }
 
+static void
+no_mappings(void (*visit)(void *context, const struct kva_mapping *m), void *context)
+{
+	(void)visit, (void)context;
+}
+
 struct kva_os kva_os = {
 	.alloc = kva_posix_alloc,
 	.free = kva_posix_free,
@@ -104,4 +110,7 @@ struct kva_os kva_os = {
 	.fork_hook = kva_posix_fork_hook,
 	.page = kva_posix_page,
 	.memory = kva_posix_memory,
+	.backtrace = kva_posix_backtrace,
+	.symbol = kva_posix_symbol,
+	.mappings = no_mappings,
 };

@@ -10,6 +10,7 @@
 #include "size.h"
 #include "atomic.h"
 
+#include <inttypes.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +19,6 @@
 
 #ifdef HAVE_NUMA
 #include <fcntl.h>
-#include <inttypes.h>
 #include <numa.h>
 #include <numaif.h>
 #include <stdlib.h>
@@ -80,6 +80,28 @@ static int
 linux_label(void *p, size_t size, const char *name)
 {
 	return prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, p, size, name);
+}
+
+/* "start-end rwxp offset device inode    path" */
+static void
+linux_mappings(void (*visit)(void *context, const struct kva_mapping *m),
+	void *context)
+{
+	FILE *f = fopen("/proc/self/maps", "re");
+	char line[4096 + 128];
+
+	while (f && fgets(line, sizeof line, f)) {
+		struct kva_mapping m;
+		char *path = strchr(line, '/');
+
+		line[strcspn(line, "\n")] = '\0';
+		m.path = path;
+		if (path && sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %*2cx%*c %" SCNx64,
+				&m.start, &m.end, &m.offset) == 3)
+			visit(context, &m);
+	}
+	if (f)
+		fclose(f);
 }
 
 #ifdef HAVE_NUMA
@@ -340,4 +362,7 @@ struct kva_os kva_os = {
 	.fork_hook = kva_posix_fork_hook,
 	.page = kva_posix_page,
 	.memory = kva_posix_memory,
+	.backtrace = kva_posix_backtrace,
+	.symbol = kva_posix_symbol,
+	.mappings = linux_mappings,
 };

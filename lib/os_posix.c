@@ -10,6 +10,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#ifdef HAVE_BACKTRACE
+#include <execinfo.h>
+#endif
+#ifdef HAVE_DLADDR
+#include <dlfcn.h>
+#endif
+
 #ifndef MAP_ANONYMOUS
 #define MAP_ANONYMOUS MAP_ANON
 #endif
@@ -178,3 +185,41 @@ kva_posix_memory(void)
 
 	return pages > 0 ? (uint64_t)pages * kva_posix_page() : 0;
 }
+
+#ifdef HAVE_BACKTRACE
+int
+kva_posix_backtrace(void **frames, int n)
+{
+	return backtrace(frames, n);
+}
+#else
+int
+kva_posix_backtrace(void **frames, int n)
+{
+	(void)frames, (void)n;
+	return 0;
+}
+#endif
+
+#ifdef HAVE_DLADDR
+bool
+kva_posix_symbol(const void *address, struct kva_symbol *symbol)
+{
+	Dl_info info;
+
+	if (!dladdr((void *)(uintptr_t)address, &info) || !info.dli_fname)
+		return false;
+	*symbol = (struct kva_symbol){
+		.path = info.dli_fname, .base = (uintptr_t)info.dli_fbase,
+		.name = info.dli_sname, .start = (uintptr_t)info.dli_saddr,
+	};
+	return true;
+}
+#else
+bool
+kva_posix_symbol(const void *address, struct kva_symbol *symbol)
+{
+	(void)address, (void)symbol;
+	return false;
+}
+#endif

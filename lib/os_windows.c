@@ -410,6 +410,26 @@ windows_fork_hook(void (*before)(void), void (*parent)(void), void (*child)(void
 	return absent();
 }
 
+static int
+windows_backtrace(void **frames, int n)
+{
+	return CaptureStackBackTrace(0, (ULONG)n, frames, NULL);
+}
+
+static bool
+windows_symbol(const void *address, struct kva_symbol *symbol)
+{
+	(void)address, (void)symbol;
+	return false;
+}
+
+static void
+windows_mappings(void (*visit)(void *context, const struct kva_mapping *m),
+	void *context)
+{
+	(void)visit, (void)context;
+}
+
 struct kva_os kva_os = {
 	.alloc = windows_alloc,
 	.free = windows_free,
@@ -432,4 +452,7 @@ struct kva_os kva_os = {
 	.fork_hook = windows_fork_hook,
 	.page = windows_page,
 	.memory = windows_memory,
+	.backtrace = windows_backtrace,
+	.symbol = windows_symbol,
+	.mappings = windows_mappings,
 };

@@ -106,11 +106,13 @@ fork_before(void)
 			pthread_mutex_lock(&a->team->lock);
 	kva_cache_fork_before();
 	kva_scope_fork_before();
+	kva_sites_fork_before();
 }
 
 static void
 unlock_all(void)
 {
+	kva_sites_fork_after();
 	kva_scope_fork_after();
 	kva_cache_fork_after();
 	for (struct kva_arena *a = registry.arenas; a; a = a->next)

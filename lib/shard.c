@@ -49,6 +49,7 @@ kva_team_destroy(struct kva_arena *a)
 
 	while ((s = a->team->shards) != NULL) {
 		a->team->shards = s->next;
+		kva_os.free(s->window.sampler);
 		kva_os.free(s);
 	}
 	pthread_mutex_destroy(&a->team->lock);
@@ -83,6 +84,39 @@ owned_by(const struct kva_team *t, uint64_t token)
 	return s;
 }
 
+/* A shard of a sampled arena has a lot of its own. False: ENOMEM. */
+static bool
+sample(struct kva_shard *s, const struct kva_arena *a)
+{
+	struct kva_sites *sites = kva_arena_sites(a);
+	struct kva_sampler *sampler;
+
+	if (!sites)
+		return true;
+	sampler = kva_os.alloc(sizeof *sampler, sizeof(uint64_t));
+	if (!sampler)
+		return false;
+	kva_window_sample(&s->window, sampler, kva_sites_interval(sites),
+		s->window.bump.key ^ (uint64_t)a->team->nshards << 48);
+	return true;
+}
+
+static struct kva_shard *
+make_shard(const struct kva_arena *a)
+{
+	struct kva_shard *s = kva_os.alloc(sizeof *s, KVA_CACHE_LINE);
+
+	if (!s)
+		return NULL;
+	memset(s, 0, sizeof *s);
+	kva_window_init(&s->window, a->front.window.bump.key, a->front.window.gap);
+	s->window.watched = a->front.window.watched;
+	if (sample(s, a))
+		return s;
+	kva_os.free(s);
+	return NULL;
+}
+
 /* A fresh shard, linked; nobody's yet. Needs L2. */
 static struct kva_shard *
 add_shard(struct kva_arena *a)
@@ -91,14 +125,11 @@ add_shard(struct kva_arena *a)
 
 	if (!kva_arena_charge(a, sizeof *s))
 		return NULL;
-	s = kva_os.alloc(sizeof *s, KVA_CACHE_LINE);
+	s = make_shard(a);
 	if (!s) {
 		kva_arena_uncharge(a, sizeof *s);
 		return NULL;
 	}
-	memset(s, 0, sizeof *s);
-	kva_window_init(&s->window, a->front.window.bump.key, a->front.window.gap);
-	s->window.watched = a->front.window.watched;
 	s->arena = a;
 	s->share = LEAST_SHARE;
 	s->next = a->team->shards;

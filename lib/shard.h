@@ -10,7 +10,7 @@
  * Locks, in the order they are taken (L1 before L2 ...):
  *   L1  the registry's (registry.h): which arenas live, which shards a thread has
  *   L2  a team's: the arena core, its shards' owners and windows' bounds
- *   L3  the caches', a cache's, the cells'
+ *   L3  the caches', a cache's, the cells', the sites'
  * None is held while memory is asked for or a function of the caller's runs.
  *
  * Who may run with whom ("-" freely, "X" the caller excludes):

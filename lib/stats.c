@@ -127,7 +127,7 @@ kva_stats_read(const struct kva_arena *arena, kv_arena_stats_t *s)
 	read_bytes(a, c.bytes, s);
 	read_tolls(a, s);
 	read_counts(&c, s);
-	s->total_bytes_allocated = c.bytes - a->bytes.asked_origin;
+	s->total_bytes_allocated = c.bytes - (a->tolls ? a->tolls->asked_before : 0);
 	if (!kva_arena_is_counted(a))
 		s->total_bytes_allocated = s->used_bytes + s->abandoned_bytes;
 	if (a->team) {
@@ -155,10 +155,10 @@ kva_stats_reset(struct kva_arena *arena)
 		memset((char *)a->tolls + sizeof *folded, 0,
 			sizeof *a->tolls - sizeof *folded);
 		folded->bytes = bytes;
+		a->tolls->asked_before = now.bytes;
 	}
 	kva_store_relaxed(&a->failed, 0);
 	a->resets = 0;
-	a->bytes.asked_origin = now.bytes;
 	a->bytes.peak = a->bytes.reserved;
 	kva_arena_unlock(a);
 }

@@ -31,9 +31,9 @@ kv_arena_memdup(kv_arena_t *arena, const void *p, size_t n)
 
 /* n bytes of s and a terminator. */
 static char *
-copy_text(kv_arena_t *arena, const char *s, size_t n)
+copy_text(const void *caller, kv_arena_t *arena, const char *s, size_t n)
 {
-	char *copy = kva_alloc(kva_arena_of(arena), n + 1, 1);
+	char *copy = kva_alloc_for(caller, kva_arena_of(arena), n + 1, 1);
 
 	if (!copy)
 		return NULL;
@@ -47,7 +47,7 @@ kv_arena_strdup(kv_arena_t *arena, const char *s)
 {
 	if (!arena || !s)
 		return invalid();
-	return copy_text(arena, s, strlen(s));
+	return copy_text(KVA_CALLER(), arena, s, strlen(s));
 }
 
 /* strnlen reads no byte beyond the n-th, nor beyond the terminator. */
@@ -56,11 +56,11 @@ kv_arena_strndup(kv_arena_t *arena, const char *s, size_t n)
 {
 	if (!arena || !s)
 		return invalid();
-	return copy_text(arena, s, strnlen(s, n));
+	return copy_text(KVA_CALLER(), arena, s, strnlen(s, n));
 }
 
-char *
-kv_arena_vprintf(kv_arena_t *arena, const char *format, va_list args)
+static char *
+print_text(const void *caller, kv_arena_t *arena, const char *format, va_list args)
 {
 	va_list again;
 	char *text;
@@ -75,10 +75,16 @@ kv_arena_vprintf(kv_arena_t *arena, const char *format, va_list args)
 		errno = errno == EOVERFLOW ? EOVERFLOW : EINVAL;
 		return NULL;
 	}
-	text = kva_alloc(kva_arena_of(arena), (size_t)n + 1, 1);
+	text = kva_alloc_for(caller, kva_arena_of(arena), (size_t)n + 1, 1);
 	if (text)
 		vsnprintf(text, (size_t)n + 1, format, args);
 	return text;
+}
+
+char *
+kv_arena_vprintf(kv_arena_t *arena, const char *format, va_list args)
+{
+	return print_text(KVA_CALLER(), arena, format, args);
 }
 
 char *
@@ -88,7 +94,7 @@ kv_arena_printf(kv_arena_t *arena, const char *format, ...)
 	char *text;
 
 	va_start(args, format);
-	text = kv_arena_vprintf(arena, format, args);
+	text = print_text(KVA_CALLER(), arena, format, args);
 	va_end(args);
 	return text;
 }

@@ -31,10 +31,87 @@ set_strip(struct kva_window *w, char *packed, char *end)
 }
 
 void
+kva_window_sample(struct kva_window *w, struct kva_sampler *s, uint64_t interval,
+	uint64_t seed)
+{
+	memset(s, 0, sizeof *s);
+	kva_lot_begin(&s->lot, interval, seed);
+	s->counted = w->bump.cur;
+	w->sampler = s;
+}
+
+/* Tell the lot what the fast path took. */
+static void
+catch_up(const struct kva_window *w)
+{
+	struct kva_sampler *s = w->sampler;
+
+	assert((uint64_t)(w->bump.cur - s->counted) <= s->lot.until);
+	s->lot.until -= (uint64_t)(w->bump.cur - s->counted);
+	s->counted = w->bump.cur;
+}
+
+void
+kva_window_move(struct kva_window *w, char *cur)
+{
+	if (kva_unlikely(w->sampler != NULL)) {
+		catch_up(w);
+		w->sampler->counted = cur;
+	}
+	kva_store_relaxed(&w->bump.cur, cur);
+}
+
+static void
+draw(struct kva_window *w, size_t n, struct kva_amounts amounts)
+{
+	struct kva_sampler *s = w->sampler;
+	double chance;
+
+	catch_up(w);
+	if (!kva_lot_draw(&s->lot, n))
+		return;
+	chance = kva_lot_chance(s->lot.interval, n);
+	for (unsigned i = 0; i < KVA_AMOUNTS; i++)
+		s->pick.of[i] = amounts.of[i] / chance;
+	s->has_pick = true;
+}
+
+void
+kva_window_draw(struct kva_window *w, size_t bytes, unsigned objects, size_t padding)
+{
+	if (kva_unlikely(w->sampler != NULL))
+		draw(w, bytes, (struct kva_amounts){{
+			[KVA_BYTES] = (double)bytes, [KVA_OBJECTS] = objects,
+			[KVA_PADDING] = (double)padding,
+		}});
+}
+
+void
+kva_window_draw_abandoned(struct kva_window *w, size_t bytes)
+{
+	if (kva_unlikely(w->sampler != NULL))
+		draw(w, bytes, (struct kva_amounts){{
+			[KVA_ABANDONED] = (double)bytes,
+		}});
+}
+
+bool
+kva_window_pick(struct kva_window *w, struct kva_amounts *pick)
+{
+	struct kva_sampler *s = w->sampler;
+
+	if (kva_likely(!s) || !s->has_pick)
+		return false;
+	*pick = s->pick;
+	s->has_pick = false;
+	return true;
+}
+
+void
 kva_window_open(struct kva_window *w, char *start, size_t size)
 {
 	w->start = start;
-	kva_store_relaxed(&w->bump.cur, start);
+	kva_window_move(w, start);
 	w->limit = start + size;
 	set_strip(w, start, start);
 	kva_window_show(w);
@@ -59,7 +136,7 @@ kva_window_cut(struct kva_window *w, size_t size)
 	char *p = w->bump.cur;
 
 	assert(size <= kva_window_room(w));
-	kva_store_relaxed(&w->bump.cur, p + size);
+	kva_window_move(w, p + size);
 	w->start = p + size;
 	set_strip(w, w->start, w->start);
 	kva_window_show(w);
@@ -75,6 +152,11 @@ kva_window_show(struct kva_window *w)
 		room = 0;
 	else if (room > COUNTED_ROOM && kva_window_is_counted(w))
 		room = COUNTED_ROOM;
+	if (kva_unlikely(w->sampler != NULL)) {
+		catch_up(w);
+		if (room > w->sampler->lot.until)	/* W5 */
+			room = (size_t)w->sampler->lot.until;
+	}
 	w->bump.end = w->bump.cur + kva_round_down(room, KV_ARENA_ALIGNMENT);
 	w->shown += room + KV_ARENA_ALIGNMENT;
 }
@@ -135,6 +217,8 @@ kva_window_untally(struct kva_window *w, size_t size)
 
 	if (kva_window_is_counted(w))
 		kva_store_relaxed(t, *t - KV_ARENA_TALLY_ONE - size);
+	if (w->sampler)
+		w->sampler->has_pick = false;
 }
 
 /* Move on by what advance_of said, and keep the strip with it. */
@@ -147,7 +231,7 @@ take_packed(struct kva_window *w, size_t size, size_t alignment, size_t advance)
 		if (!is_strip_last(w))
 			set_strip(w, cur, cur);
 		end = cur + advance;
-		kva_store_relaxed(&w->bump.cur, end);
+		kva_window_move(w, end);
 	}
 	p = w->packed + strip_pad(w, alignment);
 	set_strip(w, p + size, end);
@@ -158,6 +242,7 @@ void *
 kva_window_take(struct kva_window *w, size_t size, size_t alignment)
 {
 	size_t advance = advance_of(w, size, alignment);
+	size_t used = kva_window_used(w);
 	char *p;
 
 	if (advance > kva_window_room(w))
@@ -166,9 +251,10 @@ kva_window_take(struct kva_window *w, size_t size, size_t alignment)
 		p = take_packed(w, size, alignment, advance);
 	} else {
 		p = w->bump.cur + kva_padding((uintptr_t)w->bump.cur, alignment);
-		kva_store_relaxed(&w->bump.cur, w->bump.cur + advance);
+		kva_window_move(w, w->bump.cur + advance);
 	}
 	kva_window_tally(w, size);
+	kva_window_draw(w, size, 1, kva_window_used(w) - used - size);
 	kva_window_show(w);
 	if (w->watched)
 		kva_watch_allow(p, size);
@@ -210,10 +296,12 @@ kva_window_resize(struct kva_window *w, void *p, size_t old_size, size_t new_siz
 	cur += kva_padding((uintptr_t)cur, KV_ARENA_ALIGNMENT);
 	if (cur > w->limit)
 		return false;
-	kva_store_relaxed(&w->bump.cur, cur);
+	kva_window_move(w, cur);
 	if (packed)
 		set_strip(w, at + new_size, cur);
 	kva_bump_relaxed(&w->regrown, (int64_t)new_size - (int64_t)old_size);
+	if (new_size > old_size)
+		kva_window_draw(w, new_size - old_size, 0, 0);
 	kva_window_show(w);
 	if (w->watched) {
 		/* Only what changes: the bytes kept stay as defined as they are. */

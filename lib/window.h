@@ -20,17 +20,28 @@
  *   W4  one thread writes a window. cur, tally and regrown may be read by others
  *       meanwhile and are stored atomically; start and limit change only while the
  *       arena's lock, if it has one, is held.
+ *   W5  a sampled window shows no more than its lot has until the next draw, so
+ *       that nothing drawn is taken by the fast path.
  */
 #ifndef KVA_WINDOW_H
 #define KVA_WINDOW_H
 
 #include "atomic.h"
 #include "base.h"
+#include "lot.h"
 
 /* Counts that outlive windows: tallies unfolded; the last class is open-ended. */
 struct kva_counts {
 	uint64_t calls[KV_ARENA_TALLIES];
 	uint64_t bytes;
+};
+
+/* What a window of a sampled arena has besides. */
+struct kva_sampler {
+	struct kva_lot lot;
+	char *counted;			/* cur when the lot was last told */
+	struct kva_amounts pick;	/* sampled, and not taken yet; weighted */
+	bool has_pick;
 };
 
 struct kva_window {
@@ -47,6 +58,7 @@ struct kva_window {
 	bool sealed;			/* with its arena: all are refused */
 	uint32_t visitor;		/* atomic; thread in an UNSAFE arena's slow
 					 * path, 0: none. W4 is held against it */
+	struct kva_sampler *sampler;	/* NULL: nothing is sampled */
 };
 
 static inline bool
@@ -57,6 +69,22 @@ kva_window_is_counted(const struct kva_window *w)
 
 /* Make it empty. key is the arena's; a gap has every allocation watched. */
 void kva_window_init(struct kva_window *w, uint64_t key, uint16_t gap);
+
+/* Have an empty window sampled, once in interval bytes. Equal seeds draw alike. */
+void kva_window_sample(struct kva_window *w, struct kva_sampler *s,
+	uint64_t interval, uint64_t seed);
+
+/* Move cur, otherwise than the fast path does. */
+void kva_window_move(struct kva_window *w, char *cur);
+
+/* Let the lot of a sampled window draw for bytes handed out in so many objects, or
+ * left behind by realloc; then the window must be shown anew. */
+void kva_window_draw(struct kva_window *w, size_t bytes, unsigned objects,
+	size_t padding);
+void kva_window_draw_abandoned(struct kva_window *w, size_t bytes);
+
+/* Take what was sampled since the last call, if anything was. */
+bool kva_window_pick(struct kva_window *w, struct kva_amounts *pick);
 
 /* Look through at size bytes from start, or at nothing. */
 void kva_window_open(struct kva_window *w, char *start, size_t size);
@@ -75,7 +103,8 @@ void kva_window_show(struct kva_window *w);
 /* Count an allocation of size bytes that was served elsewhere. */
 void kva_window_tally(struct kva_window *w, size_t size);
 
-/* Uncount the allocation of size bytes just made: it is the library's own. */
+/* Uncount the allocation of size bytes just made, and do not sample it: it is the
+ * library's own. */
 void kva_window_untally(struct kva_window *w, size_t size);
 
 /* Take size bytes at a power of two, counted; NULL: they do not fit. */

@@ -53,7 +53,8 @@ static bool
 is_shared(enum kvj_kind kind)
 {
 	return kind == KVJ_SHARED || kind == KVJ_SHARED_NEW_THREAD ||
-		kind == KVJ_SHARED_LIMITED || kind == KVJ_LOCAL;
+		kind == KVJ_SHARED_LIMITED || kind == KVJ_LOCAL ||
+		kind == KVJ_SHARED_SAMPLED;
 }
 
 static bool
@@ -84,6 +85,8 @@ config_of(const struct kvj_scene *s)
 		config.debug = KV_ARENA_DEBUG_FILL;
 	if (s->kind == KVJ_GUARDED)
 		config.debug = KV_ARENA_DEBUG_GUARD;
+	if (s->kind == KVJ_SAMPLED || s->kind == KVJ_SHARED_SAMPLED)
+		config.sample_interval = 64;
 	return config;
 }
 

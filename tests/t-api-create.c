@@ -170,7 +170,7 @@ END_TEST
 
 START_TEST(reserved_words_must_be_zero)
 {
-	for (size_t i = 0; i < 8; i++) {
+	for (size_t i = 0; i < 7; i++) {
 		kv_arena_config_t config = KV_ARENA_DEFAULT_CONFIG;
 
 		config.reserved[i] = &config;

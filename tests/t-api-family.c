@@ -117,7 +117,7 @@ START_TEST(child_of_null_is_refused)
 	kv_arena_t *a = kv_arena_create(0);
 
 	kvt_refused(kv_arena_create_child(NULL, NULL), EINVAL);
-	config.reserved[7] = &config;
+	config.reserved[6] = &config;
 	kvt_refused(kv_arena_create_child(a, &config), EINVAL);
 	kv_arena_destroy(a);
 }

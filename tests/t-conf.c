@@ -123,7 +123,8 @@ START_TEST(unknown_values_are_refused)
 		case 5: config.debug = (kv_arena_debug_t)4; break;
 		case 6: config.block_source.take = take; break;
 		case 7: config.block_source.give = give; break;
-		default: config.reserved[i - 8] = &i; break;
+		case 8: config.sample_interval = SIZE_MAX / 4 + 1; break;
+		default: config.reserved[i - 9] = &i; break;
 		}
 		kvt_fails(read_config(), -1, EINVAL);
 	}

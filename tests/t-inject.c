@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 /* Fewer mean that a place where the system is asked is no longer reached. */
-#define SITES_FLOOR 5400
+#define SITES_FLOOR 7100
 
 /* ---- Create --------------------------------------------------------------------- */
 
@@ -40,6 +40,7 @@ do_create_ex(struct kvj_scene *s)
 	config.enable_numa = true;
 	config.numa_policy = KV_ARENA_NUMA_LOCAL;
 	config.learn_block_size = true;
+	config.sample_interval = 4096;
 	s->made = kv_arena_create_ex(&config);
 	return s->made != NULL;
 }
@@ -52,6 +53,7 @@ do_create_in(struct kvj_scene *s)
 
 	config.cache = s->cache;
 	config.thread_mode = KV_ARENA_THREAD_SAFE;
+	config.sample_interval = 4096;
 	s->made = kv_arena_create_in(buffer, sizeof buffer, &config);
 	return s->made != NULL;
 }
@@ -381,6 +383,22 @@ do_write_report(struct kvj_scene *s)
 }
 
 static bool
+do_write_profile(struct kvj_scene *s)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	bool good = true;
+
+	for (int format = 0; good && format < 5; format++)
+		good = kv_arena_write_profile(format % 2 ? s->a : NULL, out,
+			(kv_arena_profile_format_t)format) == 0;
+	fclose(out);
+	free(text);
+	return good;
+}
+
+static bool
 do_print_hotspots(struct kvj_scene *s)
 {
 	kvo_hush();
@@ -405,7 +423,8 @@ static const struct kvj_operation operations[] = {
 	OP(seal, 0), OP(unseal, KVJ_SEALED), OP(cache_create, 0),
 	OP(cache_destroy, 0), OP(cache_trim, 0), OP(cache_get_stats, 0),
 	OP(ask, 0), OP(reset_stats, 0), OP(numa_report, 0),
-	OP(set_numa_policy, 0), OP(write_report, 0), OP(print_hotspots, 0),
+	OP(set_numa_policy, 0), OP(write_report, 0), OP(write_profile, 0),
+	OP(print_hotspots, 0),
 	{ "reset a sealed arena", do_reset, KVJ_SEALED },
 	{ "destroy a sealed arena", do_destroy, KVJ_SEALED },
 };

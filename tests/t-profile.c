@@ -1,0 +1,593 @@
+/* t-profile.c -- profiles: what is sampled stands for all there was
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Lots draw by the number of the arena and of the thread's share in it, so a test
+ * finds the same samples in every run, and three sigma do. Sigma is known: an
+ * allocation of n bytes, noted with the chance p, adds n * n * (1 - p) / p to the
+ * variance. Where there is less of everything, threads take what share they get, or
+ * tests are one process, samples are others, and more sigma are allowed.
+ */
+#include "kvtest.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define INTERVAL 8192
+
+/* What an estimate should come to, and may be off by. */
+struct truth {
+	double sum, variance;
+};
+
+static double
+chance_of(size_t size)
+{
+	return -expm1(-(double)((size + 7) / 8 * 8) / INTERVAL);
+}
+
+/* size bytes were asked for, each of which counts value / size. */
+static void
+know(struct truth *t, size_t size, double value)
+{
+	double p = chance_of(size);
+
+	t->sum += value;
+	t->variance += value * value * (1 - p) / p;
+}
+
+static double
+sigmas(void)
+{
+	const char *fork_mode = getenv("CK_FORK");
+	bool is_alike = kvt_scaled(1000) == 1000 &&
+		!(fork_mode && strcmp(fork_mode, "no") == 0);
+
+	return is_alike ? 3 : 6;
+}
+
+#define kvt_near(got, truth) kvt_within(got, truth, sigmas())
+#define kvt_within(got, truth, sigmas) do {				\
+	double kvt_off_ = fabs((double)(got) - (truth).sum);		\
+	kvt_count(1);							\
+	if (kvt_off_ > (sigmas) * sqrt((truth).variance) + 8)		\
+		ck_abort_msg("%s: %.0f instead of %.0f, sigma %.0f", #got,	\
+			(double)(got), (truth).sum, sqrt((truth).variance)); \
+} while (0)
+
+/* ---- Reading ------------------------------------------------------------------------ */
+
+static char *text;
+
+static char *
+profile(const kv_arena_t *a, kv_arena_profile_format_t format)
+{
+	size_t size;
+	FILE *out;
+
+	free(text);
+	out = open_memstream(&text, &size);
+	kvt_true(out != NULL);
+	kvt_eq(kv_arena_write_profile(a, out, format), 0);
+	fclose(out);
+	return text;
+}
+
+/* The sum of the lines that have a word. */
+static uint64_t
+sum_of(const kv_arena_t *a, kv_arena_profile_format_t format, const char *word)
+{
+	char *line, *rest = NULL, *number;
+	uint64_t sum = 0;
+
+	for (line = strtok_r(profile(a, format), "\n", &rest); line;
+	     line = strtok_r(NULL, "\n", &rest)) {
+		number = strrchr(line, ' ');
+		kvt_true(number && number[1] >= '1' && number[1] <= '9');
+		if (strstr(line, word))
+			sum += strtoull(number, NULL, 10);
+	}
+	return sum;
+}
+
+#define BYTES KV_ARENA_PROFILE_FOLDED
+#define OBJECTS KV_ARENA_PROFILE_FOLDED_OBJECTS
+#define PADDING KV_ARENA_PROFILE_FOLDED_PADDING
+#define ABANDONED KV_ARENA_PROFILE_FOLDED_ABANDONED
+
+/* ---- All kinds of arenas -------------------------------------------------------------- */
+
+enum kind { PLAIN, COUNTED, SHARED, SHARED_COUNTED, LIMITED, ZEROED, CHECKED, FENCED,
+	SMALL, CHILD, KINDS };
+
+static kv_arena_t *root;
+
+static kv_arena_t *
+create(enum kind kind)
+{
+	kv_arena_config_t config = KV_ARENA_DEFAULT_CONFIG;
+
+	config.name = "sampled";
+	config.sample_interval = INTERVAL;
+	config.enable_detailed_stats = kind != PLAIN && kind != SHARED;
+	config.thread_mode = kind == SHARED || kind == SHARED_COUNTED
+		? KV_ARENA_THREAD_SAFE : KV_ARENA_THREAD_UNSAFE;
+	config.memory_limit = kind == LIMITED ? (size_t)1 << 30 : 0;
+	config.zero = kind == ZEROED;
+	config.debug = kind == CHECKED ? KV_ARENA_DEBUG_CHECK
+		: kind == FENCED ? KV_ARENA_DEBUG_FILL : KV_ARENA_DEBUG_OFF;
+	if (kind == SMALL)
+		config.block_size = config.max_block_size = 1024;
+	if (kind != CHILD)
+		return kv_arena_create_ex(&config);
+	root = kv_arena_create(0);
+	return kv_arena_create_child(root, &config);
+}
+
+static void
+destroy(kv_arena_t *a)
+{
+	kv_arena_destroy(root ? root : a);
+	root = NULL;
+}
+
+/* The i-th of a mix of sizes: many small, some large. */
+static size_t
+size_of(size_t i)
+{
+	size_t x = i * 2654435761u % 1000;
+
+	if (x < 900)
+		return x % 120 + 1;
+	return x < 999 ? x * 3 : 200000;
+}
+
+START_TEST(sampled_bytes_are_right_within_three_sigma)
+{
+	kv_arena_t *a = create((enum kind)_i);
+	struct truth bytes = { 0, 0 }, objects = { 0, 0 };
+	size_t n = kvt_scaled(60000);
+
+	for (size_t i = 0; i < n; i++) {
+		kvt_true(kvt_alloc(a, size_of(i)) != NULL);
+		know(&bytes, size_of(i), (double)size_of(i));
+		know(&objects, size_of(i), 1);
+	}
+	kvt_near(sum_of(a, BYTES, "sampled"), bytes);
+	kvt_near(sum_of(a, OBJECTS, "sampled"), objects);
+	kvt_eq(sum_of(a, ABANDONED, ""), 0);
+	kvt_balanced(a);
+	destroy(a);
+}
+END_TEST
+
+START_TEST(sampled_padding_is_right_within_three_sigma)
+{
+	kv_arena_t *a = create((enum kind)_i);
+	struct truth padding = { 0, 0 };
+	size_t n = kvt_scaled(60000);
+	void *p;
+
+	if (_i == PLAIN || _i == SHARED) {	/* which do not know the truth */
+		destroy(a);
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		size_t alignment = (size_t)1 << i % 7;
+
+		p = kv_arena_alloc_aligned(a, i % 90 + 1, alignment);
+		kvt_true(p != NULL);
+		know(&padding, i % 90 + 1, (double)alignment);	/* a bound */
+	}
+	padding.sum = (double)kvt_stats(a).padding_bytes;
+	kvt_near(sum_of(a, PADDING, "sampled"), padding);
+	destroy(a);
+}
+END_TEST
+
+START_TEST(bytes_that_were_taken_back_stay_in_the_sum)
+{
+	kv_arena_t *a = create((enum kind)_i);
+	struct truth bytes = { 0, 0 };
+	bool marks = _i != SHARED && _i != SHARED_COUNTED;
+
+	for (size_t round = 0; round < kvt_scaled(2000); round++) {
+		kv_arena_mark_t mark = { 0, NULL };
+
+		if (marks)
+			mark = kv_arena_mark(a);
+		for (size_t i = 0; i < 20; i++) {
+			size_t size = size_of(round * 20 + i) % 3000 + 1;
+
+			kvt_true(kvt_alloc(a, size) != NULL);
+			know(&bytes, size, (double)size);
+		}
+		if (marks)
+			kvt_eq(kv_arena_rewind(a, mark), 0);
+		if (round % 50 == 0)
+			kv_arena_reset(a);
+		if (round % 70 == 0)
+			kv_arena_compact(a);
+	}
+	kvt_near(sum_of(a, BYTES, "sampled"), bytes);
+	destroy(a);
+}
+END_TEST
+
+/* Text grows in place; each second one is cut off from that, and moves. */
+START_TEST(growing_counts_and_what_is_left_behind_too)
+{
+	kv_arena_t *a = create((enum kind)_i);
+	struct truth bytes = { 0, 0 }, abandoned = { 0, 0 };
+	size_t n = kvt_scaled(20000);
+
+	for (size_t i = 0; i < n; i++) {
+		size_t size = i % 200 + 1;
+		char *p = kvt_alloc(a, size), *q;
+		uintptr_t before = (uintptr_t)p;
+
+		know(&bytes, size, (double)size);
+		if (i % 2) {
+			kvt_true(kvt_alloc(a, 16) != NULL);
+			know(&bytes, 16, 16);
+		}
+		q = kv_arena_realloc(a, p, size, 2 * size);
+		kvt_true(q != NULL);
+		if ((uintptr_t)q == before) {
+			know(&bytes, size, (double)size);
+		} else {
+			know(&bytes, 2 * size, 2 * (double)size);
+			know(&abandoned, size, (double)size);
+		}
+		if (i % 3)
+			continue;
+		kvt_true(kvt_alloc(a, 16) != NULL);
+		know(&bytes, 16, 16);
+		q = kv_arena_realloc(a, q, 2 * size, size);
+		kvt_true(q != NULL);
+		know(&abandoned, size, (double)size);
+	}
+	kvt_true(abandoned.sum > 0);
+	kvt_eq(kvt_stats(a).abandoned_bytes, (uint64_t)abandoned.sum);
+	kvt_near(sum_of(a, BYTES, "sampled"), bytes);
+	kvt_near(sum_of(a, ABANDONED, "sampled"), abandoned);
+	destroy(a);
+}
+END_TEST
+
+START_TEST(packed_text_is_sampled_as_all_is)
+{
+	kv_arena_t *a = create((enum kind)_i);
+	struct truth bytes = { 0, 0 };
+
+	for (size_t i = 0; i < kvt_scaled(60000); i++) {
+		char *p = kv_arena_printf(a, "%zu", i);
+
+		kvt_true(p != NULL);
+		know(&bytes, strlen(p) + 1, (double)strlen(p) + 1);
+	}
+	kvt_near(sum_of(a, BYTES, "sampled"), bytes);
+	destroy(a);
+}
+END_TEST
+
+/* ---- By site ---------------------------------------------------------------------------- */
+
+void profile_small(kv_arena_t *a);
+void profile_large(kv_arena_t *a);
+
+/* What follows the call keeps it from being a jump. */
+__attribute__((__noinline__)) void
+profile_small(kv_arena_t *a)
+{
+	char *p = kvt_alloc(a, 24);
+
+	kvt_true(p != NULL);
+	*p = 1;
+}
+
+__attribute__((__noinline__)) void
+profile_large(kv_arena_t *a)
+{
+	char *p = kv_arena_calloc(a, 1, 3000);
+
+	kvt_true(p != NULL);
+	*p = 1;
+}
+
+START_TEST(functions_are_told_apart)
+{
+	kv_arena_t *a = create((enum kind)_i);
+	struct truth small = { 0, 0 }, large = { 0, 0 };
+
+	for (size_t i = 0; i < kvt_scaled(50000); i++) {
+		profile_small(a);
+		know(&small, 24, 24);
+		if (i % 50)
+			continue;
+		profile_large(a);
+		know(&large, 3000, 3000);
+	}
+	if (!strstr(profile(a, BYTES), ";profile_large")) {
+		kvt_skip("functions have no names here");
+	} else {
+		kvt_near(sum_of(a, BYTES, ";profile_small"), small);
+		kvt_near(sum_of(a, BYTES, ";profile_large"), large);
+	}
+	destroy(a);
+}
+END_TEST
+
+START_TEST(no_frame_is_of_the_library)
+{
+	kv_arena_t *a = create(COUNTED);
+
+	for (int i = 0; i < 2000; i++) {
+		kvt_true(kv_arena_alloc(a, 1000) != NULL);
+		kvt_true(kv_arena_memdup(a, "text", 4) != NULL);
+		kvt_true(kv_arena_strdup(a, "text") != NULL);
+		kvt_true(kv_arena_strndup(a, "text", 2) != NULL);
+		kvt_true(kv_arena_printf(a, "%d", i) != NULL);
+		kvt_true(kv_arena_alloc_aligned(a, 10, 64) != NULL);
+		kvt_true(kv_arena_array(a, 10, 8, 8) != NULL);
+		kvt_true(kv_arena_calloc(a, 10, 8) != NULL);
+	}
+	kvt_true(strlen(profile(a, OBJECTS)) > 20);
+	kvt_true(!strstr(text, "kv_arena_") && !strstr(text, "kva_"));
+	kvt_true(!strstr(text, "libkvarena"));
+	destroy(a);
+}
+END_TEST
+
+/* ---- Threads ----------------------------------------------------------------------------- */
+
+static void *
+allocate(void *arena)
+{
+	kv_arena_t *a = *(kv_arena_t **)arena;
+
+	for (size_t i = 0; i < kvt_scaled(20000); i++)
+		if (!kv_arena_alloc(a, size_of(i)))
+			return NULL;
+	return NULL;
+}
+
+START_TEST(threads_are_sampled_each_by_its_own_lot)
+{
+	kv_arena_t *a = create(SHARED_COUNTED), *all[4] = { a, a, a, a };
+	struct truth bytes = { 0, 0 };
+
+	kvt_threads(4, allocate, all, sizeof *all);
+	for (size_t i = 0; i < kvt_scaled(20000); i++)
+		for (int thread = 0; thread < 4; thread++)
+			know(&bytes, size_of(i), (double)size_of(i));
+	kvt_eq(kvt_stats(a).total_bytes_allocated, (uint64_t)bytes.sum);
+	kvt_within(sum_of(a, BYTES, "sampled"), bytes, 6);
+	destroy(a);
+}
+END_TEST
+
+static void *
+shrink(void *arena)
+{
+	kv_arena_t *a = *(kv_arena_t **)arena;
+	static char made[1000];
+
+	kv_arena_realloc(a, made, sizeof made, 1);
+	return NULL;
+}
+
+/* Nobody knows where the memory came from; it is only counted. */
+START_TEST(a_thread_that_never_allocated_is_always_noted)
+{
+	kv_arena_t *a = create(SHARED_COUNTED);
+
+	kvt_threads(1, shrink, &a, sizeof a);
+	kvt_eq(sum_of(a, ABANDONED, "sampled"), 999);
+	kvt_eq(kvt_stats(a).abandoned_bytes, 999);
+	destroy(a);
+}
+END_TEST
+
+START_TEST(a_child_of_fork_samples_on)
+{
+	kv_arena_t *a = create((enum kind)_i);
+	uint64_t before;
+	int status = 0;
+	pid_t child;
+
+	for (size_t i = 0; i < 1000; i++)
+		kvt_true(kvt_alloc(a, 1000) != NULL);
+	before = sum_of(a, BYTES, "sampled");
+	kvt_cmp(before, >, 0);
+	fflush(NULL);
+	child = fork();
+	if (child == 0) {
+		for (size_t i = 0; i < 1000; i++)
+			kvt_alloc(a, 1000);
+		_exit(sum_of(a, BYTES, "sampled") > before ? 7 : 8);
+	}
+	kvt_true(waitpid(child, &status, 0) == child);
+	kvt_true(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+	kvt_eq(sum_of(a, BYTES, "sampled"), before);
+	destroy(a);
+}
+END_TEST
+
+/* ---- Which arenas ------------------------------------------------------------------------- */
+
+START_TEST(what_is_not_sampled_writes_nothing)
+{
+	kv_arena_t *a = kv_arena_create(0);
+
+	kvt_true(kvt_alloc(a, 1 << 20) != NULL);
+	ck_assert_str_eq(profile(a, BYTES), "");
+	ck_assert_str_eq(profile(NULL, OBJECTS), "");
+	kvt_true(kv_arena_realloc(a, kvt_alloc(a, 100), 100, 50) != NULL);
+	ck_assert_str_eq(profile(a, ABANDONED), "");
+	kv_arena_destroy(a);
+}
+END_TEST
+
+START_TEST(sampling_costs_an_arena_no_byte)
+{
+	kv_arena_config_t config = KV_ARENA_DEFAULT_CONFIG;
+	kv_arena_t *with, *without;
+	kv_arena_stats_t s, t;
+
+	config.name = "alike";
+	config.thread_mode = (kv_arena_thread_mode_t)_i;
+	without = kv_arena_create_ex(&config);
+	config.sample_interval = 100;
+	with = kv_arena_create_ex(&config);
+	for (size_t i = 0; i < kvt_scaled(20000); i++) {
+		kvt_true(kvt_alloc(with, size_of(i)) != NULL);
+		kvt_true(kvt_alloc(without, size_of(i)) != NULL);
+		kvt_true(kv_arena_defer(with, free, NULL) == 0);
+		kvt_true(kv_arena_defer(without, free, NULL) == 0);
+	}
+	s = kvt_stats(with);
+	t = kvt_stats(without);
+	s.block_reuses = t.block_reuses;	/* the cache is one for both */
+	s.block_allocations = t.block_allocations;
+	kvt_true(memcmp(&s, &t, sizeof s) == 0);
+	kv_arena_destroy(with);
+	kv_arena_destroy(without);
+}
+END_TEST
+
+START_TEST(descendants_are_in_the_profile_of_an_arena)
+{
+	kv_arena_config_t config = KV_ARENA_DEFAULT_CONFIG;
+	kv_arena_t *a, *b, *other;
+
+	config.name = "a;b\n";
+	config.sample_interval = 8;
+	a = kv_arena_create_ex(&config);
+	config.name = "under";
+	b = kv_arena_create_child(kv_arena_create_child(a, NULL), &config);
+	config.name = "other";
+	other = kv_arena_create_ex(&config);
+	kvt_true(kvt_alloc(a, 1000) && kvt_alloc(b, 2000) && kvt_alloc(other, 4000));
+	kvt_eq(sum_of(a, BYTES, ""), 3000);
+	kvt_eq(sum_of(a, BYTES, "a?b?;"), 1000);
+	kvt_eq(sum_of(a, BYTES, "a?b?/?/under;"), 2000);
+	kvt_eq(sum_of(b, BYTES, ""), 2000);
+	kvt_eq(sum_of(NULL, BYTES, ""), 7000);
+	kv_arena_reset(a);
+	kvt_eq(sum_of(NULL, BYTES, ""), 5000);
+	kv_arena_destroy(a);
+	kvt_eq(kv_arena_absorb(other, other), -1);
+	kv_arena_destroy(other);
+	kvt_eq(sum_of(NULL, BYTES, ""), 0);
+}
+END_TEST
+
+START_TEST(absorb_leaves_what_was_sampled)
+{
+	kv_arena_t *a = create(COUNTED), *b = create(COUNTED);
+	struct truth bytes = { 0, 0 };
+
+	for (size_t i = 0; i < 1000; i++) {
+		kvt_true(kvt_alloc(b, 1000) != NULL);
+		know(&bytes, 1000, 1000);
+	}
+	kvt_eq(kv_arena_absorb(a, b), 0);
+	kvt_eq(sum_of(a, BYTES, ""), 0);
+	kvt_near(sum_of(b, BYTES, ""), bytes);
+	destroy(a);
+	for (size_t i = 0; i < 1000; i++) {
+		kvt_true(kvt_alloc(b, 100) != NULL);
+		know(&bytes, 100, 100);
+	}
+	kvt_near(sum_of(b, BYTES, ""), bytes);
+	destroy(b);
+}
+END_TEST
+
+START_TEST(reset_stats_begins_anew)
+{
+	kv_arena_t *a = create(COUNTED);
+
+	kvt_true(kvt_alloc(a, 1 << 20) != NULL);
+	kvt_eq(sum_of(a, BYTES, ""), 1 << 20);
+	kv_arena_reset_stats(a);
+	ck_assert_str_eq(profile(a, BYTES), "");
+	kvt_true(kvt_alloc(a, 1 << 21) != NULL);
+	kvt_eq(sum_of(a, BYTES, ""), 1 << 21);
+	kv_arena_reset_stats(NULL);
+	destroy(a);
+}
+END_TEST
+
+START_TEST(an_arena_in_a_buffer_is_sampled_too)
+{
+	static char buffer[4096];
+	kv_arena_config_t config = KV_ARENA_DEFAULT_CONFIG;
+	struct truth bytes = { 0, 0 };
+	kv_arena_t *a;
+
+	config.sample_interval = INTERVAL;
+	config.thread_mode = (kv_arena_thread_mode_t)_i;
+	a = kv_arena_create_in(buffer, sizeof buffer, &config);
+	for (size_t i = 0; i < 20000; i++) {
+		kvt_true(kvt_alloc(a, i % 100 + 1) != NULL);
+		know(&bytes, i % 100 + 1, (double)(i % 100 + 1));
+	}
+	kvt_near(sum_of(a, BYTES, "?;"), bytes);
+	kv_arena_destroy(a);
+}
+END_TEST
+
+/* ---- Refusals ----------------------------------------------------------------------------- */
+
+START_TEST(wrong_arguments_are_refused)
+{
+	kv_arena_t *a = create(COUNTED);
+	FILE *full = fopen("/dev/full", "w");
+
+	kvt_fails(kv_arena_write_profile(a, NULL, BYTES), -1, EINVAL);
+	kvt_fails(kv_arena_write_profile(a, stdout, (kv_arena_profile_format_t)5), -1,
+		EINVAL);
+	kvt_fails(kv_arena_write_profile(a, stdout, (kv_arena_profile_format_t)-1), -1,
+		EINVAL);
+	kvt_true(kvt_alloc(a, 1 << 20) != NULL);
+	for (int format = 0; full && format < 2; format++)
+		kvt_fails(kv_arena_write_profile(a, full,
+			(kv_arena_profile_format_t)format), -1, EIO);
+	if (full)
+		fclose(full);
+	destroy(a);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("profile");
+	TCase *g = kvt_group(s, "sums");
+
+	tcase_add_loop_test(g, sampled_bytes_are_right_within_three_sigma, 0, KINDS);
+	tcase_add_loop_test(g, sampled_padding_is_right_within_three_sigma, 0, KINDS);
+	tcase_add_loop_test(g, bytes_that_were_taken_back_stay_in_the_sum, 0, KINDS);
+	tcase_add_loop_test(g, growing_counts_and_what_is_left_behind_too, 0, KINDS);
+	tcase_add_loop_test(g, packed_text_is_sampled_as_all_is, 0, KINDS);
+	tcase_add_test(g, threads_are_sampled_each_by_its_own_lot);
+	tcase_add_test(g, a_thread_that_never_allocated_is_always_noted);
+	g = kvt_group(s, "sites");
+	tcase_add_loop_test(g, functions_are_told_apart, 0, KINDS);
+	tcase_add_test(g, no_frame_is_of_the_library);
+	g = kvt_group(s, "arenas");
+	tcase_add_loop_test(g, a_child_of_fork_samples_on, 0, SHARED_COUNTED + 1);
+	tcase_add_test(g, what_is_not_sampled_writes_nothing);
+	tcase_add_loop_test(g, sampling_costs_an_arena_no_byte, 0, 2);
+	tcase_add_test(g, descendants_are_in_the_profile_of_an_arena);
+	tcase_add_test(g, absorb_leaves_what_was_sampled);
+	tcase_add_test(g, reset_stats_begins_anew);
+	tcase_add_loop_test(g, an_arena_in_a_buffer_is_sampled_too, 0, 2);
+	tcase_add_test(g, wrong_arguments_are_refused);
+	return kvt_run(s, kvt_scaled(1000000));
+}
