@@ -59,6 +59,14 @@ commit(kv_arena_t *a, const char *fault)
 	} else if (strcmp(fault, "packed") == 0) {
 		p = kv_arena_strdup(a, "abc");
 		p[4] = 'x';
+	} else if (strcmp(fault, "destroyed") == 0) {
+		a = kv_arena_create(0);
+		kv_arena_destroy(a);
+		kv_arena_alloc(a, 8);
+	} else if (strcmp(fault, "twice") == 0) {
+		a = kv_arena_create(0);
+		kv_arena_destroy(a);
+		kv_arena_destroy(a);
 	} else {
 		return 2;
 	}

@@ -79,7 +79,8 @@ elif build asan "${CC%% *}" -fsanitize=address && starts "$tmp/asan"; then
 	ASAN_OPTIONS=exitcode=42
 	export ASAN_OPTIONS
 	see asan 0 none "$tmp/asan"
-	for fault in overflow neighbour reset rewind moved freed packed; do
+	for fault in overflow neighbour reset rewind moved freed packed destroyed \
+		twice; do
 		see asan 42 $fault "$tmp/asan"
 	done
 else
@@ -108,7 +109,7 @@ elif command -v "$VALGRIND" >/dev/null && build plain "${CC%% *}"; then
 	if [ $? = 2 ]; then
 		see valgrind 0 none $run "$tmp/plain"
 		for fault in overflow neighbour unset reset rewind moved freed \
-			packed; do
+			packed destroyed twice; do
 			see valgrind 42 $fault $run "$tmp/plain"
 		done
 	else
