@@ -1,11 +1,11 @@
 #!/bin/sh
 # t-docs.sh -- what the documents say is there
 #
-# Every test that doc/features.md names as a proof exists; every public function
-# is used in a numbered example and has a manual page, and its comment in the header
-# tells of threads, cost and failure; pages have their sections and nothing that
-# mandoc complains of; HACKING.md shows every file of the library in its layer; no
-# link between documents is dead.
+# Every test that doc/features.md and doc/hostile.md name as a proof exists; every
+# public function is used in a numbered example and has a manual page, and its comment
+# in the header tells of threads, cost and failure; pages have their sections and
+# nothing that mandoc complains of; HACKING.md shows every file of the library in its
+# layer; no link between documents is dead.
 top=${top_srcdir:-..}
 checks=0
 failed=0
@@ -19,8 +19,8 @@ fail()
 
 # `t-NAME: case` or `t-NAME.sh`
 # shellcheck disable=SC2016
-proofs=$(grep -o '`t-[a-z-]*\(\.sh\|: [a-z0-9_]*\)`' "$top/doc/features.md" |
-	tr -d '`' | tr -d ' ' | sort -u)
+proofs=$(grep -oh '`t-[a-z-]*\(\.sh\|: [a-z0-9_]*\)`' "$top/doc/features.md" \
+	"$top/doc/hostile.md" | tr -d '`' | tr -d ' ' | sort -u)
 for proof in $proofs; do
 	checks=$((checks + 1))
 	case $proof in
