@@ -133,6 +133,11 @@ START_TEST(compact_takes_steps_from_a_block_that_is_in_use)
 	kvi_check(a);
 	kvt_cmp(kv_arena_compact(a), >=, 64 * KIB);
 	kvi_check(a);
+	kvt_eq(kv_arena_rewind(a, mark), 0);
+	kvi_check(a);
+	if (_i > 0)
+		kvt_true(window_of(a)->limit <= kva_arena_of(a)->front.block->base +
+			kva_arena_of(a)->front.block->size);
 	kvi_load(a, 600 * KIB);
 	kvt_eq(kv_arena_rewind(a, mark), 0);
 	kvi_check(a);

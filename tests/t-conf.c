@@ -178,6 +178,7 @@ START_TEST(policies_are_places)
 	kvt_eq(place_of(KV_ARENA_NUMA_PREFERRED, 62), KVA_PLACE_PREFERRED(62));
 	kvt_eq(place_of(KV_ARENA_NUMA_PREFERRED, 63), KVA_PLACE_PREFERRED(62));
 	kvt_eq(place_of(KV_ARENA_NUMA_PREFERRED, INT_MAX), KVA_PLACE_PREFERRED(62));
+	kvt_eq(place_of(KV_ARENA_NUMA_BIND, 0), KVA_PLACE_BIND(0));
 	kvt_eq(place_of(KV_ARENA_NUMA_BIND, 3), KVA_PLACE_BIND(3));
 	kvt_eq(place_of(KV_ARENA_NUMA_INTERLEAVE, 99), KVA_PLACE_INTERLEAVE);
 	kvt_true(!setup.local);

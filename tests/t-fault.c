@@ -179,7 +179,7 @@ call(enum kva_call which)
 	case KVA_CALL_POPULATE:
 		return kva_os.populate(p, 1) == 0;
 	case KVA_CALL_LABEL:
-		return kva_os.label(p, 1, "") == 0;
+		return kva_os.label(p, 1, "") != -1;
 	case KVA_CALL_BIND:
 		return kva_os.bind(p, 1, KVA_PLACE_INTERLEAVE) == 0;
 	case KVA_CALL_WHERE:

@@ -88,7 +88,7 @@ START_TEST(more_names_than_there_is_room_for_are_no_trouble)
 		kva_learn_note(name, i);
 	}
 	kvt_eq(kva_learn_size("name 1"), 1);
-	kvt_eq(kva_learn_size("name 60"), 60);
+	kvt_eq(kva_learn_size("name 64"), 64);
 	kvt_eq(kva_learn_size("name 200"), 0);
 	kva_learn_note("name 1", 3);
 	kvt_eq(kva_learn_size("name 1"), 3);

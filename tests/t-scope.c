@@ -367,6 +367,23 @@ START_TEST(a_rewind_ends_exactly_the_generations_begun_since)
 }
 END_TEST
 
+START_TEST(a_rewind_ends_no_handle_of_another_arena)
+{
+	kv_arena_t *a = create(), *b = create();
+	kv_arena_mark_t mark = kv_arena_mark(a);
+	kv_arena_handle_t of_a = kv_arena_handle(a, kvt_alloc(a, 8)), of_b;
+
+	kvt_eq(kv_arena_rewind(a, mark), 0);
+	of_b = kv_arena_handle(b, kvt_alloc(b, 8));
+	kvt_true(of_b.cell == of_a.cell);	/* which is free again */
+	kvt_eq(kv_arena_rewind(a, mark), 0);
+	kvt_true(kv_arena_deref(of_b) != NULL);
+	kvt_true(kv_arena_deref(of_a) == NULL);
+	kvi_destroy(a);
+	kvi_destroy(b);
+}
+END_TEST
+
 START_TEST(a_cell_that_serves_again_does_not_revive_handles)
 {
 	kv_arena_handle_t dead[600];
@@ -467,6 +484,7 @@ main(void)
 	g = kvi_group(s, "generations");
 	tcase_add_test(g, an_arena_has_no_cell_before_it_has_a_handle);
 	tcase_add_test(g, a_rewind_ends_exactly_the_generations_begun_since);
+	tcase_add_test(g, a_rewind_ends_no_handle_of_another_arena);
 	tcase_add_test(g, a_cell_that_serves_again_does_not_revive_handles);
 	tcase_add_test(g, a_mark_ends_no_handle);
 	tcase_add_test(g, absorbing_ends_the_handles_of_the_absorbed);

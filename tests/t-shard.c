@@ -166,6 +166,7 @@ START_TEST(shares_have_a_least_and_a_largest_size)
 {
 	kv_arena_config_t config = kvi_config(KV_ARENA_THREAD_SAFE);
 	struct kvp p[8];
+	int grown = 0;
 	kv_arena_t *a;
 
 	config.block_size = KV_ARENA_MIN_BLOCK_SIZE;
@@ -182,8 +183,11 @@ START_TEST(shares_have_a_least_and_a_largest_size)
 		kvt_cmp(s->share, >=, 1024);
 	for (int round = 0; round < 3000; round++)
 		kvt_true(have(&p[round % 2], a, 5000) != NULL);
-	for (const struct kva_shard *s = team_of(a)->shards; s; s = s->next)
+	for (const struct kva_shard *s = team_of(a)->shards; s; s = s->next) {
 		kvt_cmp(s->share, <=, 256 * KIB);
+		grown += s->share == 256 * KIB;
+	}
+	kvt_cmp(grown, >=, 2);
 	kvi_check(a);
 	end(p, 8);
 	kvi_destroy(a);

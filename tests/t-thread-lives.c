@@ -176,7 +176,7 @@ use_both_ways(void *arg)
 
 START_TEST(one_thread_may_create_and_destroy_what_many_use)
 {
-	size_t rounds = kvt_full(40, 4000);
+	size_t rounds = kvt_full(40, 1000);
 
 	for (size_t i = 0; i < rounds; i++) {
 		kv_arena_t *a = kvt_create_safe(1024);
@@ -216,11 +216,11 @@ START_TEST(threads_create_and_destroy_at_the_same_time)
 {
 	struct kvt_worker w[KVT_THREADS];
 
-	kvt_prepare(w, KVT_THREADS, NULL, kvt_full(2000, 100000));
+	kvt_prepare(w, KVT_THREADS, NULL, kvt_full(2000, 12500));
 	kvt_run_all(w, KVT_THREADS, create_and_fill);
 	kvt_collect(w, KVT_THREADS);
 	printf("%zu arenas created and destroyed by each of %d threads\n",
-		kvt_full(2000, 100000), KVT_THREADS);
+		kvt_full(2000, 12500), KVT_THREADS);
 }
 END_TEST
 
