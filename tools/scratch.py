@@ -3,19 +3,21 @@
 # For check-mutants and check-planted. A Stage is one way to build: the objects of
 # the library, linked into a shared object that exports everything, and all tests
 # against it, made once. A changed copy of the sources then costs the objects that
-# differ, a link, and the tests until one fails.
+# differ, a link, and the tests until one fails. Reach tells which tests come to a
+# line: the others need not be run.
 #
 # There is no configure here: what config.h would say is found out below.
-import concurrent.futures, os, re, resource, shutil, signal, subprocess, sys, time
+import collections, concurrent.futures, json, os, re, resource, shutil, signal, subprocess, sys, time
 
 top = None		# the sources as they were at the start; see snapshot
 jobs = int(os.environ.get("JOBS", str(min(2, os.cpu_count() or 1))))
-slow = float(os.environ.get("SECONDS", "20"))
+slow = float(os.environ.get("SECONDS", "60"))
 CC = os.environ.get("SCRATCH_CC", "gcc")
 
 SANITIZE = {"unit": [], "asan": ["-fsanitize=address,undefined",
                                  "-fno-sanitize-recover=all"],
-            "tsan": ["-fsanitize=thread"]}
+            "tsan": ["-fsanitize=thread"],
+            "reach": ["-O0", "--coverage", "-fprofile-update=atomic"]}
 LEFT_OUT = {"os_generic.c", "os_windows.c"}
 
 # The tests that see what TSan is for.
@@ -106,7 +108,12 @@ class Stage:
         with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
             list(pool.map(self.build_object, lib_sources()))
         must(self.link_command([self.object_of(f) for f in lib_sources()], self.dir))
+        self.library = ["-L" + self.dir, "-lkvarena"]
+        self.prepare()
         self.build_tests()
+
+    def prepare(self):
+        """What a kind of stage needs before its tests are built."""
 
     def build_tests(self):
         self.helpers, self.tests = [], {}
@@ -168,7 +175,7 @@ class Stage:
         dfile = "%s/%s.d" % (out, n)
         r = run([CC] + self.flags + pkg(["--cflags"]) + includes(root) +
                 ["-I%s/tests" % top, "-MMD", "-MF", dfile] + sources + objects +
-                ["-L" + self.dir, "-lkvarena"] + pkg(["--libs"]) + self.libs +
+                self.library + pkg(["--libs"]) + self.libs +
                 ["-o", "%s/%s" % (out, n)])
         if out == self.dir:
             if r.returncode:
@@ -177,8 +184,8 @@ class Stage:
                 self.deps[n] = dependencies(dfile)
         return r.returncode == 0
 
-    def run_test(self, n, program_dir, library_dir, timeout):
-        env = dict(os.environ, LD_LIBRARY_PATH=library_dir, srcdir=top + "/fuzz",
+    def run_test(self, n, program_dir, library_dir, timeout, **more):
+        env = dict(os.environ, **more, LD_LIBRARY_PATH=library_dir, srcdir=top + "/fuzz",
                    ASAN_OPTIONS="detect_leaks=1", TSAN_OPTIONS="halt_on_error=1",
                    CK_DEFAULT_TIMEOUT="30")
         env.pop("KVARENA_CONF", None)
@@ -244,3 +251,62 @@ class Stage:
                 return n
             print("%s: %s failed without a change: not counted" % (self.name, n))
         return None
+
+
+# What a process has reached counts also when it ends by abort or _exit.
+FLUSH = """
+_Noreturn void __real__exit(int status);
+_Noreturn void __real_abort(void);
+void __gcov_dump(void);
+void __wrap__exit(int status) { __gcov_dump(); __real__exit(status); }
+void __wrap_abort(void) { __gcov_dump(); __real_abort(); }
+"""
+
+
+class Reach(Stage):
+    """Which tests come to which line of the library."""
+
+    def __init__(self, work):
+        self.lines = collections.defaultdict(lambda: collections.defaultdict(set))
+        super().__init__("reach", work)
+
+    def prepare(self):
+        flush = self.dir + "/flush.o"
+        must([CC, "-w", "-xc", "-", "-c", "-o", flush], input=FLUSH)
+        # One program, for each shared object would count for itself.
+        self.library = [self.object_of(f) for f in lib_sources()] + \
+            [flush, "-Wl,--wrap=_exit,--wrap=abort"]
+
+    def run_test(self, n, program_dir, library_dir, timeout, **more):
+        counts = "%s/counts-%s" % (self.dir, n)
+        good = super().run_test(n, program_dir, library_dir, timeout, GCOV_PREFIX=counts)
+        for where, _, names in os.walk(counts):
+            for name in names:
+                self.enter(n, os.path.join(where, name))
+        shutil.rmtree(counts, ignore_errors=True)
+        return good
+
+    def enter(self, n, gcda):
+        note = gcda[:-5] + ".gcno"
+        os.symlink(os.path.join(self.dir, os.path.basename(note)), note)
+        told = run(["gcov", "-j", "-t", gcda]).stdout
+        for unit in told.split("\n"):
+            if not unit.startswith("{"):
+                continue
+            for file in json.loads(unit)["files"]:
+                base = os.path.basename(file["file"])
+                for line in file["lines"]:
+                    tests = self.lines[base][line["line_number"]]
+                    if line["count"]:
+                        tests.add(n)
+
+    def tests_of(self, path, line):
+        """The tests that come to this line; None: none does, or one can not tell."""
+        known = self.lines.get(os.path.basename(path))
+        text = open(os.path.join(top, path)).read().split("\n")
+        # What has no code of its own belongs to the lines above it.
+        while known and line > 0 and line not in known:
+            if not text[line - 1].strip() or text[line - 1][0] in "}#":
+                return None
+            line -= 1
+        return known.get(line) or None if known else None
