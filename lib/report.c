@@ -75,6 +75,9 @@ struct entry {
 	bool is_told;			/* the kernel says where they are */
 	bool is_shared;
 	uintptr_t id;			/* tells arenas of one name apart */
+	uintptr_t parent;		/* its id; 0: none */
+	unsigned depth;			/* below the arena that is reported */
+	char name[32];			/* the last part of the path */
 	bool is_first;
 };
 
@@ -112,14 +115,17 @@ write_bar(FILE *out, const char *label, uint64_t value, uint64_t whole,
 static void
 write_parts(const struct entry *e, FILE *out)
 {
+	uint64_t whole = e->stats.current_memory_usage, sum = 0;
 	char text[16];
 
 	for (size_t i = 0; i < COUNT(parts); i++) {
 		uint64_t value = value_of(&parts[i], &e->stats);
 
-		write_bar(out, parts[i].label, value, e->stats.current_memory_usage,
-			human(value, text));
+		sum += value;
+		write_bar(out, parts[i].label, value, whole, human(value, text));
 	}
+	fprintf(out, "  %-14s %12s %5.1f %%  of what is held\n", "together",
+		human(sum, text), whole ? 100 * (double)sum / (double)whole : 100);
 }
 
 static void
@@ -173,10 +179,10 @@ static void
 write_pages(const kv_arena_numa_report_t *r, FILE *out)
 {
 	fprintf(out, "numa: %" PRIu64 " pages in place, %" PRIu64 " elsewhere, %"
-		PRIu64 " untouched;", r->pages_wanted, r->pages_elsewhere,
+		PRIu64 " untouched", r->pages_wanted, r->pages_elsewhere,
 		r->pages_untouched);
-	for (int i = 0; i < r->nodes; i++)
-		fprintf(out, "%s node %d: %" PRIu64, i ? "," : "", i,
+	for (int i = 0; i < r->nodes; i++)	/* three fit a line, whatever they have */
+		fprintf(out, "%s node %d: %" PRIu64, i % 3 ? "," : "\n     ", i,
 			r->pages_on[i]);
 	fputc('\n', out);
 }
@@ -195,6 +201,18 @@ write_numa(const struct entry *e, FILE *out)
 			r->fallbacks, reason(r->last_errno));
 	if (r->nodes > 1 && !r->permitted)
 		fprintf(out, "numa: placing memory is not permitted\n");
+}
+
+/* A line of the list that stands before the arenas if there are several. */
+static void
+write_branch(const struct entry *e, FILE *out)
+{
+	unsigned indent = e->depth < 9 ? 2 * e->depth : 18;
+	char held[16], peak[16];
+
+	fprintf(out, "  %*s%-*s %10s %10s\n", (int)indent, "", 54 - (int)indent, e->name,
+		human(e->stats.current_memory_usage, held),
+		human(e->stats.peak_memory_usage, peak));
 }
 
 static void
@@ -233,11 +251,8 @@ write_string(FILE *out, const char *s)
 		unsigned char c = (unsigned char)*s;
 
 		if (c == '"' || c == '\\')
-			fprintf(out, "\\%c", c);
-		else if (c >= 0x7f)
-			fprintf(out, "\\u%04x", c);
-		else
-			fputc(c, out);
+			fputc('\\', out);
+		fputc(c, out);
 	}
 	fputc('"', out);
 }
@@ -281,7 +296,8 @@ write_json(const struct entry *e, FILE *out)
 {
 	fprintf(out, "%s\n  {\"path\": ", e->is_first ? "" : ",");
 	write_string(out, e->path);
-	fprintf(out, ",\n   \"id\": %" PRIuPTR ",\n   \"shared\": %s", e->id,
+	fprintf(out, ",\n   \"id\": %" PRIuPTR ",\n   \"parent\": %" PRIuPTR
+		",\n   \"shared\": %s", e->id, e->parent,
 		e->is_shared ? "true" : "false");
 	write_json_figures(parts, COUNT(parts), &e->stats, out);
 	write_json_figures(others, COUNT(others), &e->stats, out);
@@ -364,13 +380,33 @@ write_sample(const struct entry *e, const struct figure *f, FILE *out)
 
 /* ---- The walk -------------------------------------------------------------------------- */
 
-/* Names are the caller's: keep terminals and parsers safe from control characters. */
+/* Bytes of the UTF-8 character at s; 0: it is none. Surrogates and what is written
+ * longer than need be are left to be told by whoever reads them. */
+static size_t
+length_of(const char *s)
+{
+	unsigned char c = (unsigned char)*s;
+	size_t n = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 :
+		c < 0xf5 ? 4 : 0;
+
+	for (size_t i = 1; i < n; i++)
+		if (((unsigned char)s[i] & 0xc0) != 0x80)
+			return 0;
+	return n;
+}
+
+/* Names are the caller's: keep terminals and parsers safe from control characters,
+ * and from what is no UTF-8, as a name that was cut. */
 static void
 tame(char *s)
 {
-	for (; *s; s++)
-		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+	while (*s) {
+		size_t n = length_of(s);
+
+		if (n == 0 || (unsigned char)*s < 0x20 || *s == 0x7f)
 			*s = '?';
+		s += n ? n : 1;
+	}
 }
 
 static void
@@ -383,6 +419,10 @@ fill(struct entry *e, struct kva_arena *a)
 		e->is_told = kva_stats_numa(a, &e->numa) == 0;
 	e->is_shared = a->team != NULL;
 	e->id = (uintptr_t)a;
+	e->parent = (uintptr_t)a->parent;
+	snprintf(e->name, sizeof e->name, "%s", *kva_arena_name(a) ? kva_arena_name(a)
+		: "?");
+	tame(e->name);
 }
 
 static void
@@ -391,8 +431,10 @@ visit(struct kva_arena *a, struct entry *e, writer *write, FILE *out)
 	fill(e, a);
 	write(e, out);
 	e->is_first = false;
+	e->depth++;
 	for (struct kva_arena *c = a->children; c; c = c->sibling)
 		visit(c, e, write, out);
+	e->depth--;
 }
 
 static void
@@ -456,15 +498,96 @@ write_numa_families(struct kva_arena *a, FILE *out)
 	}
 }
 
+static void
+write_tree(struct kva_arena *a, FILE *out)
+{
+	const struct kva_arena *first = kva_registry_first();
+
+	if (a ? !a->children : !first || !first->next)
+		return;
+	fprintf(out, "  %-54s %10s %10s\n", "arena", "held", "peak");
+	visit_all(a, false, write_branch, out);
+	fputc('\n', out);
+}
+
+/* ---- The cache ----------------------------------------------------------------------- */
+
+/* The cache of the arena that is reported, or that of the process. */
+static const struct {
+	const char *name, *help;
+	size_t offset;			/* in kv_arena_cache_stats_t, a uint64_t */
+	bool grows;
+} cache_figures[] = {
+#define CACHE_FIGURE(field, help, grows) \
+	{ #field, help, offsetof(kv_arena_cache_stats_t, field), grows }
+	CACHE_FIGURE(takes, "Blocks asked for", true),
+	CACHE_FIGURE(hits, "Blocks found warm", true),
+	CACHE_FIGURE(cached_bytes, "Warm bytes kept", false),
+	CACHE_FIGURE(held_bytes, "Bytes that the system gave", false),
+	CACHE_FIGURE(max_bytes, "Most warm bytes that are kept", false),
+	CACHE_FIGURE(returned_bytes, "Bytes given back to the system", true),
+};
+
+static uint64_t
+cache_value(size_t i, const kv_arena_cache_stats_t *s)
+{
+	uint64_t value;
+
+	memcpy(&value, (const char *)s + cache_figures[i].offset, sizeof value);
+	return value;
+}
+
+static void
+write_cache_text(const kv_arena_cache_stats_t *s, FILE *out)
+{
+	char warm[16], most[16], held[16];
+
+	fprintf(out, "\ncache: %s warm, at most %s; %s from the system\n"
+		"       %" PRIu64 " blocks taken, %" PRIu64 " of them warm\n",
+		human(s->cached_bytes, warm), human(s->max_bytes, most),
+		human(s->held_bytes, held), s->takes, s->hits);
+}
+
+static void
+write_cache_json(const kv_arena_cache_stats_t *s, FILE *out)
+{
+	fprintf(out, "\n \"cache\": {");
+	for (size_t i = 0; i < COUNT(cache_figures); i++)
+		fprintf(out, "%s\"%s\": %" PRIu64, i ? ", " : "", cache_figures[i].name,
+			cache_value(i, s));
+	fprintf(out, "},");
+}
+
+static void
+write_cache_families(const kv_arena_cache_stats_t *s, FILE *out)
+{
+	for (size_t i = 0; i < COUNT(cache_figures); i++) {
+		const char *suffix = cache_figures[i].grows ? "_total" : "";
+		const char *name = cache_figures[i].name;
+
+		fprintf(out, "# HELP kvarena_cache_%s%s %s.\n"
+			"# TYPE kvarena_cache_%s%s %s\nkvarena_cache_%s%s %" PRIu64 "\n",
+			name, suffix, cache_figures[i].help, name, suffix,
+			cache_figures[i].grows ? "counter" : "gauge", name, suffix,
+			cache_value(i, s));
+	}
+}
+
+/* ---- The whole ----------------------------------------------------------------------- */
+
 int
 kva_report_write(struct kva_arena *a, FILE *out, kv_arena_report_format_t format)
 {
+	kv_arena_cache_stats_t cache;
+
 	kva_registry_lock();
+	kv_arena_cache_get_stats(a ? a->cache : NULL, &cache);
 	switch (format) {
 	case KV_ARENA_REPORT_JSON:
-		fprintf(out, "{\"kvarena\": \"%d.%d.%d\", \"arenas\": [",
-			KV_ARENA_VERSION_MAJOR, KV_ARENA_VERSION_MINOR,
-			KV_ARENA_VERSION_PATCH);
+		fprintf(out, "{\"kvarena\": \"%d.%d.%d\",", KV_ARENA_VERSION_MAJOR,
+			KV_ARENA_VERSION_MINOR, KV_ARENA_VERSION_PATCH);
+		write_cache_json(&cache, out);
+		fprintf(out, "\n \"arenas\": [");
 		visit_all(a, true, write_json, out);
 		fprintf(out, "\n]}\n");
 		break;
@@ -472,9 +595,12 @@ kva_report_write(struct kva_arena *a, FILE *out, kv_arena_report_format_t format
 		write_family(a, parts, COUNT(parts), out);
 		write_family(a, others, COUNT(others), out);
 		write_numa_families(a, out);
+		write_cache_families(&cache, out);
 		break;
 	default:
+		write_tree(a, out);
 		visit_all(a, true, write_text, out);
+		write_cache_text(&cache, out);
 		break;
 	}
 	kva_registry_unlock();

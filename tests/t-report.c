@@ -142,7 +142,7 @@ START_TEST(names_are_escaped_as_each_format_wants)
 	kv_arena_t *a = create("a\"b\\c\x1b\x7f\xc3\xa9");
 
 	kvt_true(says(a, KV_ARENA_REPORT_TEXT, "arena a\"b\\c??\xc3\xa9"));
-	kvt_true(says(a, KV_ARENA_REPORT_JSON, "\"a\\\"b\\\\c??\\u00c3\\u00a9\""));
+	kvt_true(says(a, KV_ARENA_REPORT_JSON, "\"a\\\"b\\\\c??\xc3\xa9\""));
 	kvt_true(says(a, KV_ARENA_REPORT_PROMETHEUS,
 		"{arena=\"a\\\"b\\\\c??\xc3\xa9\","));
 	kvi_destroy(a);
@@ -165,6 +165,58 @@ START_TEST(descendants_follow_their_ancestors)
 		*at = '#';
 	}
 	kvt_true(says(NULL, KV_ARENA_REPORT_JSON, "\"path\": \"root/leaf\""));
+	kvi_destroy(a);
+}
+END_TEST
+
+START_TEST(several_arenas_are_listed_before_they_are_told_of)
+{
+	kv_arena_config_t config = kvi_config(KV_ARENA_THREAD_UNSAFE);
+	kv_arena_t *root = create("root"), *a = root;
+
+	kvt_true(strncmp(report(root, KV_ARENA_REPORT_TEXT), "arena root\n", 11) == 0);
+	config.name = "leaf";
+	for (int i = 0; i < 20; i++)
+		a = kv_arena_create_child(a, &config);
+	report(NULL, KV_ARENA_REPORT_TEXT);
+	kvt_true(strncmp(text, "  arena  ", 9) == 0);
+	kvt_true(strstr(text, "\n  root  ") && strstr(text, "\n    leaf  "));
+	kvt_true(strstr(text, "\n                    leaf  "));
+	for (char *line = text; *line; line += strcspn(line, "\n") + 1)
+		kvt_cmp(strcspn(line, "\n"), <=, 80);
+	kvi_destroy(root);
+}
+END_TEST
+
+START_TEST(the_parts_together_are_what_is_held)
+{
+	kv_arena_t *a = create("sum");
+
+	kvi_load(a, 100000);
+	kvt_true(says(a, KV_ARENA_REPORT_TEXT, "100.0 %  of what is held\n"));
+	kva_arena_of(a)->bytes.headers *= 100;
+	kvt_true(!says(a, KV_ARENA_REPORT_TEXT, "100.0 %  of what is held\n"));
+	kva_arena_of(a)->bytes.headers /= 100;
+	kvi_destroy(a);
+}
+END_TEST
+
+START_TEST(the_cache_is_the_one_that_the_arena_uses)
+{
+	kv_arena_t *a = create("cached");
+	kv_arena_cache_stats_t s;
+	char words[80];
+
+	kvi_load(a, 100000);
+	kvt_eq(kv_arena_cache_get_stats(kva_arena_of(a)->cache, &s), 0);
+	snprintf(words, sizeof words, "\n       %" PRIu64 " blocks taken, %" PRIu64,
+		s.takes, s.hits);
+	kvt_cmp(s.takes, >, 0);
+	kvt_true(says(a, KV_ARENA_REPORT_TEXT, words));
+	snprintf(words, sizeof words, "\"cache\": {\"takes\": %" PRIu64 ",", s.takes);
+	kvt_true(says(a, KV_ARENA_REPORT_JSON, words));
+	snprintf(words, sizeof words, "\nkvarena_cache_takes_total %" PRIu64 "\n", s.takes);
+	kvt_true(says(a, KV_ARENA_REPORT_PROMETHEUS, words));
 	kvi_destroy(a);
 }
 END_TEST
@@ -197,6 +249,9 @@ main(void)
 	tcase_add_test(g, bytes_are_told_in_fitting_units);
 	tcase_add_test(g, numbers_beyond_all_units_are_told_in_the_largest);
 	tcase_add_test(g, sizes_are_shown_from_the_least_to_the_largest);
+	tcase_add_test(g, several_arenas_are_listed_before_they_are_told_of);
+	tcase_add_test(g, the_parts_together_are_what_is_held);
+	tcase_add_test(g, the_cache_is_the_one_that_the_arena_uses);
 	tcase_add_test(g, shared_arenas_have_a_line_for_their_shards);
 	tcase_add_test(g, machines_with_nodes_have_a_line_for_pages);
 
