@@ -16,6 +16,7 @@ static const char help[] =
 "usage: kvarena-trace record [OPTION...] [--] PROGRAM [ARGUMENT...]\n"
 "       kvarena-trace replay|tune|advise|dump [OPTION...] FILE\n"
 "       kvarena-trace html [-o FILE] REPORT\n"
+"       kvarena-trace flame [OPTION...] STACKS\n"
 "\n"
 "Records what a program allocates, and tells what an arena would make of it.\n"
 "\n"
@@ -52,6 +53,11 @@ static const char help[] =
 "  html      make a page of a report of arenas (kv_arena_write_report as JSON;\n"
 "            - reads standard input), with plots, that needs nothing but itself\n"
 "    -o FILE         where it goes (standard output)\n"
+"  flame     draw folded stacks (kv_arena_write_profile; - reads standard input)\n"
+"            as a picture in SVG, with the names of functions as their files tell\n"
+"    -o FILE         where it goes (standard output)\n"
+"    --title TEXT    what stands above it\n"
+"    --unit NAME     what is counted (bytes)\n"
 "\n"
 "  -h, --help        this text          -V, --version     the version\n"
 "\n"
@@ -68,6 +74,7 @@ static const struct command {
 	{ "advise", kvt_advise },
 	{ "dump", kvt_dump },
 	{ "html", kvt_html },
+	{ "flame", kvt_flame },
 	{ "worker", kvt_worker_main },	/* what the tool starts for a replay */
 };
 

@@ -48,5 +48,6 @@ int kvt_tune(int argc, char **argv);
 int kvt_advise(int argc, char **argv);
 int kvt_dump(int argc, char **argv);
 int kvt_html(int argc, char **argv);
+int kvt_flame(int argc, char **argv);
 
 #endif
