@@ -66,6 +66,17 @@ counted()
 	return 1
 }
 
+# interrupted SIGNAL -- a recording, when its program is well on. timeout undoes
+# that a shell has what it puts in the background ignore SIGINT.
+interrupted()
+{
+	: >on
+	timeout --preserve-status 60 "$tool" record -o i.kvt ./subject loop >on &
+	until [ -s on ] || ! kill -0 $!; do sleep 0.1; done
+	kill -"$1" $!
+	wait $!
+}
+
 # objects TRACE FUNCTION -- how many were allocated in it
 objects()
 {
@@ -117,15 +128,14 @@ record_all()
 	# ---- bounds, signals ----
 	ok "a bound" gives 0 "$tool" record --limit 70k -o l.kvt sh -c '
 		i=0; while [ $i -lt 20000 ]; do i=$((i + 1)); x=$i$i; done'
-	gives 0 "$tool" record -o k.kvt sh -c './subject loop & pid=$!
-		sleep 0.3; kill -9 $pid; wait $pid 2>/dev/null; exit 0'
+	gives 0 "$tool" record -o k.kvt sh -c './subject loop >on & pid=$!
+		until [ -s on ]; do sleep 0.1; done
+		kill -9 $pid; wait $pid 2>/dev/null; exit 0'
 	ok "what was killed is recorded" \
 		test "$(for f in k.kvt*; do objects "$f" make_list; done |
 			awk '{ n += $1 } END { print (n >= 100) }')" = 1
-	# A shell has what it puts in the background ignore SIGINT.
 	for signal in INT:130 TERM:143; do
-		gives ${signal#*:} timeout --preserve-status -s ${signal%:*} 0.5 \
-			"$tool" record -o i.kvt ./subject loop
+		gives ${signal#*:} interrupted ${signal%:*}
 		ok "SIG${signal%:*} ends program and recording" test $? = 0
 		ok "and leaves a whole file" \
 			test "$(objects i.kvt make_list)" -ge 100

@@ -19,6 +19,8 @@
 /* The instruction after the call in the program: where its call site begins. */
 #define CALLER ((uintptr_t)__builtin_return_address(0))
 
+void *pvalloc(size_t size);		/* musl has none */
+
 static unsigned
 log2_of(size_t alignment)
 {

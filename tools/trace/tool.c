@@ -120,15 +120,15 @@ kvt_option_number(const char *option, const char *text, unsigned least,
 	return (unsigned)n;
 }
 
-uint64_t
+size_t
 kvt_option_size(const char *option, const char *text)
 {
 	uint64_t n;
 
-	if (!kvt_read_size(text, &n))
+	if (!kvt_read_size(text, &n) || (size_t)n != n)
 		kvt_misuse("%s: '%s' is not a size, as 64k, 16m or 1g", option,
 			text);
-	return n;
+	return (size_t)n;
 }
 
 const char *

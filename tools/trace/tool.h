@@ -32,7 +32,7 @@ bool kvt_read_size(const char *text, uint64_t *size);
 /* Read an option's number between two bounds, or misuse(). */
 unsigned kvt_option_number(const char *option, const char *text, unsigned least,
 	unsigned most);
-uint64_t kvt_option_size(const char *option, const char *text);
+size_t kvt_option_size(const char *option, const char *text);
 
 /* Write a size for people, as "1.5 MiB", into one of a few static buffers. */
 const char *kvt_size_text(uint64_t bytes);

@@ -45,9 +45,9 @@ static void
 touch(enum kvt_touch how, void *p, uint64_t from, uint64_t to)
 {
 	if (how == KVT_TOUCH_ALL)
-		memset((char *)p + from, 1, to - from);
+		memset((char *)p + from, 1, (size_t)(to - from));
 	else if (how == KVT_TOUCH_FIRST && from == 0)
-		memset(p, 1, to < 8 ? to : 8);
+		memset(p, 1, to < 8 ? (size_t)to : 8);
 }
 
 static kv_arena_t *
@@ -75,6 +75,7 @@ static void *
 allocate(struct stage *s, const struct kvt_step *step)
 {
 	size_t size = (size_t)step->size;
+	size_t other = (size_t)step->other;
 	void *p = NULL;
 
 	switch ((enum kvt_call_code)(step->code_and_arena & 15)) {
@@ -83,8 +84,8 @@ allocate(struct stage *s, const struct kvt_step *step)
 	case KVT_DO_CALLOC:
 		return calloc(1, size);
 	case KVT_DO_ALIGNED:
-		return posix_memalign(&p, step->other < sizeof(void *)
-			? sizeof(void *) : step->other, size) ? NULL : p;
+		return posix_memalign(&p, other < sizeof(void *) ? sizeof(void *)
+			: other, size) ? NULL : p;
 	case KVT_DO_REALLOC:
 		return realloc(s->pointers[step->object], some(size));
 	case KVT_DO_ARENA_MALLOC:
@@ -93,10 +94,10 @@ allocate(struct stage *s, const struct kvt_step *step)
 		return kv_arena_calloc(arena_of(s, step), 1, some(size));
 	case KVT_DO_ARENA_ALIGNED:
 		return kv_arena_alloc_aligned(arena_of(s, step), some(size),
-			step->other);
+			other);
 	case KVT_DO_ARENA_REALLOC:
 		return kv_arena_realloc(arena_of(s, step),
-			s->pointers[step->object], some(step->other), some(size));
+			s->pointers[step->object], some(other), some(size));
 	default:
 		return NULL;
 	}
@@ -251,7 +252,7 @@ enum { STEPS, RESULT, NSTEPS, NOBJECTS, NARENAS, BLOCK, MAX_BLOCK, SAFE, CACHE,
 int
 kvt_worker_main(int argc, char **argv)
 {
-	unsigned long long n[NUMBERS] = { 0 };
+	size_t n[NUMBERS] = { 0 };
 	kv_arena_config_t config = KV_ARENA_DEFAULT_CONFIG;
 	struct stage s = { 0 };
 	struct kvt_result result;
@@ -261,7 +262,7 @@ kvt_worker_main(int argc, char **argv)
 	for (i = 0; i < NUMBERS; i++) {
 		if (i + 1 >= argc)
 			kvt_misuse("%s is for kvarena-trace itself", argv[0]);
-		n[i] = strtoull(argv[i + 1], NULL, 10);
+		n[i] = (size_t)strtoull(argv[i + 1], NULL, 10);
 	}
 	config.block_size = n[BLOCK];
 	config.max_block_size = n[MAX_BLOCK];
