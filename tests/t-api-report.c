@@ -262,11 +262,17 @@ static const char odd_name[] = "q\"b\\s\nn\tt\x01{}=\xff,";
 
 START_TEST(text_report_fits_80_columns_and_names_the_arena)
 {
+	static const char *const parts[] = {
+		"  used ", "  padding ", "  block tails ", "  abandoned ", "  free ",
+		"  headers ",
+	};
 	kv_arena_t *a = create_loaded("reported");
 
 	check_lines(report(a, KV_ARENA_REPORT_TEXT));
 	kvt_true(strstr(text, "reported") != NULL);
 	kvt_true(strstr(text, "child") != NULL);
+	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+		kvt_true(strstr(text, parts[i]) != NULL);
 	kv_arena_destroy(a);
 }
 END_TEST

@@ -169,29 +169,29 @@ call(enum kva_call which)
 	case KVA_CALL_MAP:
 		return kva_os.map(1, 8, KVA_PLACE_ANY) == p;
 	case KVA_CALL_UNMAP:
-		return kva_os.unmap(p, 1) == 0;
+		return kva_os.unmap(p, 1) != -1;
 	case KVA_CALL_DISCARD:
-		return kva_os.discard(p, 1) == 0;
+		return kva_os.discard(p, 1) != -1;
 	case KVA_CALL_HUGE:
-		return kva_os.huge(p, 1, true) == 0;
+		return kva_os.huge(p, 1, true) != -1;
 	case KVA_CALL_PROTECT:
-		return kva_os.protect(p, 1, KVA_ACCESS_READ) == 0;
+		return kva_os.protect(p, 1, KVA_ACCESS_READ) != -1;
 	case KVA_CALL_POPULATE:
-		return kva_os.populate(p, 1) == 0;
+		return kva_os.populate(p, 1) != -1;
 	case KVA_CALL_LABEL:
 		return kva_os.label(p, 1, "") != -1;
 	case KVA_CALL_BIND:
-		return kva_os.bind(p, 1, KVA_PLACE_INTERLEAVE) == 0;
+		return kva_os.bind(p, 1, KVA_PLACE_INTERLEAVE) != -1;
 	case KVA_CALL_WHERE:
-		return kva_os.where((void *const *)&p, &(int){ 0 }, 1) == 0;
+		return kva_os.where((void *const *)&p, &(int){ 0 }, 1) != -1;
 	case KVA_CALL_PREFER:
-		return kva_os.prefer(0) == 0;
+		return kva_os.prefer(0) != -1;
 	case KVA_CALL_EXIT_HOOK:
-		return kva_os.exit_hook(NULL) == 0;
+		return kva_os.exit_hook(NULL) != -1;
 	case KVA_CALL_EXIT_VALUE:
-		return kva_os.exit_value(p) == 0;
+		return kva_os.exit_value(p) != -1;
 	default:
-		return kva_os.fork_hook(NULL, NULL, NULL) == 0;
+		return kva_os.fork_hook(NULL, NULL, NULL) != -1;
 	}
 }
 

@@ -233,6 +233,24 @@ START_TEST(every_size_and_alignment_is_served)
 }
 END_TEST
 
+/* Not through the inline function, which asks nobody anyway. */
+START_TEST(what_a_share_has_room_for_needs_no_lock)
+{
+	kv_arena_t *a = create();
+	struct request r = { .a = a, .size = 48, .alignment = 16 };
+	struct kvp p;
+
+	kvp_begin(&p);
+	kvt_true(have(&p, a, 8) != NULL);
+	kva_team_lock(kva_arena_of(a));
+	kvp_do(&p, allocate, &r);
+	kva_team_unlock(kva_arena_of(a));
+	kvt_true(r.p != NULL);
+	kvp_end(&p);
+	kvi_destroy(a);
+}
+END_TEST
+
 START_TEST(threads_that_wait_for_each_other_are_counted)
 {
 	kv_arena_t *a = create();
@@ -618,6 +636,7 @@ main(void)
 	tcase_add_test(g, shares_have_a_least_and_a_largest_size);
 	tcase_add_test(g, a_window_that_is_followed_by_more_is_made_longer);
 	tcase_add_test(g, every_size_and_alignment_is_served);
+	tcase_add_test(g, what_a_share_has_room_for_needs_no_lock);
 	tcase_add_test(g, threads_that_wait_for_each_other_are_counted);
 	tcase_add_test(g, threads_on_two_nodes_have_memory_of_both);
 	tcase_add_test(g, a_block_that_another_thread_made_needless_goes_back);

@@ -88,6 +88,17 @@ def code_of(obj):
     return re.sub(r"^.*file format.*$", "", listing, flags=re.M), data
 
 
+def end_session(sid):
+    """Kill what a test left: Check puts each test into a process group of its own."""
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            stat = open("/proc/%s/stat" % pid).read()
+            if int(stat[stat.rindex(")") + 2:].split()[3]) == sid:
+                os.kill(int(pid), signal.SIGKILL)
+        except OSError:
+            pass		# gone meanwhile
+
+
 class Stage:
     def __init__(self, name, work):
         self.name = name
@@ -198,10 +209,8 @@ class Stage:
         except subprocess.TimeoutExpired:
             return False
         finally:
-            try:
-                os.killpg(p.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+            if p.returncode != 0:
+                end_session(p.pid)
             p.wait()
 
     def preprocessed(self, n, root):
