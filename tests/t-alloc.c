@@ -185,6 +185,44 @@ START_TEST(endless_resizing_is_counted)
 }
 END_TEST
 
+/* ---- Prefault -------------------------------------------------------------------- */
+
+static struct {
+	char *p;
+	size_t size;
+} populated;
+
+static int
+note_populate(void *p, size_t size)
+{
+	populated.p = p;
+	populated.size = size;
+	return 0;
+}
+
+START_TEST(every_page_of_what_is_reserved_is_populated_and_no_other)
+{
+	size_t page = kva_os.page();
+	const size_t sizes[] = { 1, page - 1, page, page + 1, 3 * page + 5, 100000 };
+	kv_arena_t *a = create(KV_ARENA_THREAD_UNSAFE);
+
+	kva_os.populate = note_populate;
+	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+		char *p, *end = (char *)kvt_alloc(a, 40) + 40;
+
+		kvt_eq(kv_arena_reserve(a, sizes[i], true), 0);
+		p = kvt_alloc(a, sizes[i]);
+		kvt_true(p == end || sizes[i] > page);
+		kvt_eq((uintptr_t)populated.p % page, 0);
+		kvt_eq(populated.size % page, 0);
+		kvt_true(populated.p <= p && p < populated.p + page);
+		end = populated.p + populated.size;
+		kvt_true(end - page < p + sizes[i] && p + sizes[i] <= end);
+	}
+	kvi_destroy(a);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -204,5 +242,8 @@ main(void)
 	tcase_add_test(g, a_piece_of_another_thread_moves_when_it_grows);
 	tcase_add_loop_test(g, zeroed_arenas_stay_zeroed_behind_what_shrinks, 0, 2);
 	tcase_add_loop_test(g, endless_resizing_is_counted, 0, 2);
+
+	g = kvi_group(s, "prefault");
+	tcase_add_test(g, every_page_of_what_is_reserved_is_populated_and_no_other);
 	return kvt_run(s, 10000);
 }

@@ -51,6 +51,21 @@ START_TEST(a_limit_is_used_to_the_last_bytes)
 }
 END_TEST
 
+START_TEST(an_arena_that_was_reset_has_a_block_at_hand)
+{
+	kv_arena_config_t config = kvi_config(KV_ARENA_THREAD_UNSAFE);
+	kv_arena_t *a;
+
+	config.block_size = 64 * KIB;
+	a = kvi_create(&config);
+	kvi_load(a, MIB);
+	kv_arena_reset(a);
+	kvt_true(kva_arena_of(a)->front.block != NULL);
+	kvi_check(a);
+	kvi_destroy(a);
+}
+END_TEST
+
 /* Zeroing costs, so it goes by steps. */
 START_TEST(a_zeroed_arena_looks_no_further_than_a_step)
 {
@@ -388,6 +403,7 @@ main(void)
 
 	tcase_add_test(g, a_large_request_does_not_cost_what_is_left_of_a_block);
 	tcase_add_test(g, a_limit_is_used_to_the_last_bytes);
+	tcase_add_test(g, an_arena_that_was_reset_has_a_block_at_hand);
 	tcase_add_loop_test(g, a_zeroed_arena_looks_no_further_than_a_step, 0, 2);
 
 	g = kvi_group(s, "compact");
