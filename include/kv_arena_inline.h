@@ -82,27 +82,18 @@ extern __thread struct kv_arena_mine kv_arena_mine
 void *kv_arena_alloc_slow(kv_arena_t *arena, size_t size);
 void *kv_arena_local_slow(struct kv_arena_bump *local, size_t size);
 
-/* Round up to KV_ARENA_ALIGNMENT. 0, and what does not fit in size_t, give 0. */
-KV_ARENA_INLINE size_t
-kv_arena_round_up(size_t size)
-{
-	return (size + (KV_ARENA_ALIGNMENT - 1)) & ~(size_t)(KV_ARENA_ALIGNMENT - 1);
-}
-
-/* Whether size bytes fit, and where cur will be after them; 0 bytes never do. Each
- * condition is a flag that the arithmetic before it leaves, and only one addition
- * stands between one cur and the next. */
+/* Whether size bytes fit, and where cur will be after them. One comparison says all:
+ * 0 bytes become the most that there can be, nothing is added that could overflow,
+ * and as the room is a multiple of KV_ARENA_ALIGNMENT (F1), what fits in it does so
+ * rounded up. One addition stands between one cur and the next. */
 KV_ARENA_INLINE bool
 kv_arena_fits(const struct kv_arena_bump *b, size_t size, char **after)
 {
-	size_t rounded = kv_arena_round_up(size);
-	uintptr_t sum;
+	size_t last = size - 1;
 
-	if (!KV_ARENA_LIKELY(rounded != 0 &&
-	    !__builtin_add_overflow((uintptr_t)b->cur, rounded, &sum) &&
-	    sum <= (uintptr_t)b->end))
+	if (!KV_ARENA_LIKELY(last < (uintptr_t)b->end - (uintptr_t)b->cur))
 		return false;
-	*after = (char *)sum;
+	*after = b->cur + (last | (KV_ARENA_ALIGNMENT - 1)) + 1;
 	return true;
 }
 
@@ -160,9 +151,11 @@ kv_arena_alloc_tracked(kv_arena_t *arena, size_t size)
 
 	if (kind & KV_ARENA_SHARED) {
 		b = kv_arena_bump_of(arena, KV_ARENA_SHARED);
-		if (KV_ARENA_IS_MINE(b->key) &&
-		    kv_arena_fits(KV_ARENA_MINE(), size, &after))
-			return kv_arena_take_shared(KV_ARENA_MINE(), after);
+		if (KV_ARENA_IS_MINE(b->key)) {
+			b = KV_ARENA_MINE();
+			if (kv_arena_fits(b, size, &after))
+				return kv_arena_take_shared(b, after);
+		}
 	} else if (kind & KV_ARENA_COUNTED) {
 		b = kv_arena_bump_of(arena, KV_ARENA_COUNTED);
 		if (kv_arena_fits(b, size, &after)) {
@@ -171,10 +164,12 @@ kv_arena_alloc_tracked(kv_arena_t *arena, size_t size)
 		}
 	} else if (kind) {
 		b = kv_arena_bump_of(arena, KV_ARENA_SHARED_COUNTED);
-		if (KV_ARENA_IS_MINE(b->key) &&
-		    kv_arena_fits(KV_ARENA_MINE(), size, &after)) {
-			kv_arena_count_shared(KV_ARENA_MINE(), size);
-			return kv_arena_take_shared(KV_ARENA_MINE(), after);
+		if (KV_ARENA_IS_MINE(b->key)) {
+			b = KV_ARENA_MINE();
+			if (kv_arena_fits(b, size, &after)) {
+				kv_arena_count_shared(b, size);
+				return kv_arena_take_shared(b, after);
+			}
 		}
 	}
 	return kv_arena_alloc_slow(arena, size);

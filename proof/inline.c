@@ -11,23 +11,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/*@ requires \valid(sum);
-  @ assigns *sum;
-  @ ensures \result <==> a + b > UINTPTR_MAX;
-  @ ensures *sum == (\result ? a + b - UINTPTR_MAX - 1 : a + b); */
-_Bool __builtin_add_overflow(uintptr_t a, uintptr_t b, uintptr_t *sum);
-
 void __atomic_store_n(void *p, uintptr_t value, int order);
 
 #include "base.h"
 #include "words.h"
 
-/*@ assigns \nothing;
-  @ ensures 0 < size <= SIZE_MAX - 7 ==> rounded_up(\result, size, 8);
-  @ ensures size == 0 || size > SIZE_MAX - 7 ==> \result == 0; */
-KV_ARENA_INLINE size_t kv_arena_round_up(size_t size);
-
 /*@ requires word((uintptr_t)b->cur) && word((uintptr_t)b->end);
+  @ requires (uintptr_t)b->cur <= (uintptr_t)b->end;
+  @ requires (uintptr_t)b->cur % 8 == 0 && (uintptr_t)b->end % 8 == 0;
   @ requires \valid_read(b) && \valid(after) && \separated(b, after);
   @ assigns *after;
   @ ensures \result ==> 0 < size <= SIZE_MAX - 7;
@@ -35,7 +26,6 @@ KV_ARENA_INLINE size_t kv_arena_round_up(size_t size);
   @	(uintptr_t)b->cur + r <= (uintptr_t)b->end;
   @ ensures \forall integer r; !\result && 0 < size <= SIZE_MAX - 7 &&
   @	rounded_up(r, size, 8) ==> (uintptr_t)b->end < (uintptr_t)b->cur + r;
-  @ ensures \forall integer r; \result && rounded_up(r, size, 8) ==>
-  @	*after == (char *)((uintptr_t)b->cur + r); */
+  @ ensures \result ==> *after == b->cur + (size - 1 - (size - 1) % 8 + 8); */
 KV_ARENA_INLINE bool kv_arena_fits(const struct kv_arena_bump *b, size_t size,
 	char **after);

@@ -33,10 +33,13 @@
   @	x - m <= (x & (uint64_t)~m) <= x;
   @
   @ axiom eight: \forall integer x; word(x) ==>
-  @	(x & 0xFFFFFFFFFFFFFFF8) == x - x % 8;
+  @	(x | 7) == x - x % 8 + 7;
   @
   @ axiom wrap: \forall integer x; word(x - 0x10000000000000000) ==>
   @	(uint64_t)x == x - 0x10000000000000000;
+  @
+  @ axiom below: \forall integer x; word(x + 0x10000000000000000) ==>
+  @	(uint64_t)x == x + 0x10000000000000000;
   @
   @ axiom flip: \forall integer x; 0 <= x < 64 ==> (x ^ 63) == 63 - x;
   @

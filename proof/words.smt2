@@ -38,13 +38,19 @@
 
 (define-fun eight-fails () Bool
   (and (word x)
-       (not (= (bvand x #x00fffffffffffffff8)
-               (bvsub x (bvurem x #x000000000000000008))))))
+       (not (= (bvor x #x000000000000000007)
+               (bvadd (bvsub x (bvurem x #x000000000000000008))
+                      #x000000000000000007)))))
 
 (define-fun wrap-fails () Bool
   (and (word (bvsub x #x010000000000000000))
        (not (= (bvand x #x00ffffffffffffffff)
                (bvsub x #x010000000000000000)))))
+
+(define-fun below-fails () Bool
+  (and (word (bvadd x #x010000000000000000))
+       (not (= (bvand x #x00ffffffffffffffff)
+               (bvadd x #x010000000000000000)))))
 
 (define-fun flip-fails () Bool
   (and (bvult x #x000000000000000040)
