@@ -86,6 +86,20 @@ START_TEST(bound_memory_that_is_not_there_is_refused)
 }
 END_TEST
 
+/* The node may fill up between the segment and the block that is cut from it. */
+START_TEST(bound_memory_whose_node_is_full_by_now_is_refused)
+{
+	kv_arena_t *a = create_bound(1);
+
+	kvo_fail_once(KVO_CALL(BIND), 2, ENOMEM);
+	kvt_refused(kvt_alloc(a, 100), ENOMEM);
+	kvt_eq(kva_source_place_errno(), ENOMEM);
+	kva_cache_check(kvi_cache);
+	kvt_true(kvt_alloc(a, 100) != NULL);
+	kvi_destroy(a);
+}
+END_TEST
+
 START_TEST(other_memory_is_not_touched_before_its_owner_does)
 {
 	for (int policy = 0; policy < 4; policy++) {
@@ -532,6 +546,7 @@ main(void)
 
 	tcase_add_test(g, bound_memory_is_there_before_it_is_handed_out);
 	tcase_add_loop_test(g, bound_memory_that_is_not_there_is_refused, 0, 3);
+	tcase_add_test(g, bound_memory_whose_node_is_full_by_now_is_refused);
 	tcase_add_test(g, other_memory_is_not_touched_before_its_owner_does);
 	tcase_add_test(g, compact_leaves_bound_memory_where_it_is);
 	tcase_add_test(g, bound_blocks_that_were_moved_are_not_used_again);

@@ -330,6 +330,27 @@ START_TEST(more_than_a_node_has_is_not_bound_to_it)
 }
 END_TEST
 
+/* As much as the machine has is more than is free, here or on any node. */
+START_TEST(a_node_without_so_much_room_is_preferred_and_that_is_told)
+{
+	size_t size = (size_t)kva_os.memory();
+	char *p = NULL;
+
+	if (has_nodes() && sizes_are_told() && size == kva_os.memory() && size > 0)
+		p = kva_os.map(size, page(), KVA_PLACE_PREFERRED(0));
+	if (!p) {
+		kvt_skip("so much can not even be mapped");
+		return;
+	}
+	kvt_eq(kva_os.bind(p, size, KVA_PLACE_PREFERRED(0)), -1);
+	kvt_true(errno == ENOMEM || errno == EPERM);
+	kvt_eq(kva_os.bind(p, size, KVA_PLACE_BIND(0)), -1);
+	kvt_true(errno == ENOMEM || errno == EPERM);
+	p[0] = 1;
+	kvt_eq(kva_os.unmap(p, size), 0);
+}
+END_TEST
+
 START_TEST(where_tells_pages_with_memory_from_those_without)
 {
 	char *p = map_pages(2);
@@ -740,6 +761,7 @@ main(void)
 	tcase_add_test(g, memory_can_be_placed_where_there_are_nodes);
 	tcase_add_test(g, memory_cannot_be_placed_on_a_node_that_is_not_there);
 	tcase_add_test(g, more_than_a_node_has_is_not_bound_to_it);
+	tcase_add_test(g, a_node_without_so_much_room_is_preferred_and_that_is_told);
 	tcase_add_test(g, where_tells_pages_with_memory_from_those_without);
 	tcase_add_test(g, a_thread_may_prefer_a_node_and_no_longer);
 
