@@ -16,7 +16,12 @@
 
 enum { THREADS = 4 };
 
-/* The calls by name: this program is not linked with the library. */
+/* If this program was linked with the library after all, that is a second copy. */
+#pragma weak kv_arena_create
+#pragma weak kv_arena_alloc_slow
+#pragma weak kv_arena_destroy
+
+/* The calls by name, of the library that was loaded. */
 static struct {
 	kv_arena_t *(*create)(const kv_arena_config_t *config);
 	void *(*alloc)(kv_arena_t *arena, size_t size);
@@ -54,10 +59,13 @@ load_once(const char *path)
 {
 	kv_arena_config_t config = KV_ARENA_DEFAULT_CONFIG;
 	void *handle = need(dlopen(path, RTLD_NOW | RTLD_LOCAL), path);
+	kv_arena_t *own = kv_arena_create ? kv_arena_create(0) : NULL;
 	pthread_t threads[THREADS];
 	size_t failed = 0;
 	void *result;
 
+	if (own != NULL)
+		failed += kv_arena_alloc_slow(own, 100) == NULL;
 	*(void **)&library.create = need(dlsym(handle, "kv_arena_create_ex"), "create");
 	*(void **)&library.alloc = need(dlsym(handle, "kv_arena_alloc_slow"), "alloc");
 	*(void **)&library.destroy = need(dlsym(handle, "kv_arena_destroy"), "destroy");
@@ -74,6 +82,10 @@ load_once(const char *path)
 	for (size_t i = 0; i < THREADS; i++) {
 		pthread_join(threads[i], &result);
 		failed += result != NULL;
+	}
+	if (own != NULL) {
+		failed += kv_arena_alloc_slow(own, 100) == NULL;
+		kv_arena_destroy(own);
 	}
 	return failed;
 }

@@ -45,6 +45,14 @@ if [ -e $library ]; then
 	object loading tests/loading-subject.c || exit 99
 	$CC $CFLAGS $LDFLAGS -o "$tmp/loading" "$tmp/loading.o" -ldl -lpthread || exit 99
 	holds "dlopen and dlclose" "$tmp/loading" $library $times
+	numa=$(sed -n "s/^dependency_libs='\(.*\)'/\1/p" ../lib/libkvarena.la)
+	if $CC $CFLAGS $LDFLAGS -o "$tmp/both" "$tmp/loading.o" -Wl,--whole-archive \
+			../lib/.libs/libkvarena.a -Wl,--no-whole-archive $numa -ldl \
+			-lpthread 2>"$tmp/why"; then
+		holds "two copies in one process" "$tmp/both" $library $times
+	else
+		echo "skip: no archive to have two copies of"
+	fi
 else
 	echo "skip: no shared library to load"
 fi
