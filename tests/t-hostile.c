@@ -11,6 +11,7 @@
 #include "kvthread.h"
 
 #include <setjmp.h>
+#include <spawn.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -231,6 +232,43 @@ START_TEST(many_threads_may_fork_at_once)
 }
 END_TEST
 
+/* Such a child runs in our memory, and the hooks of fork do not run. */
+static void *
+spawn_and_use(void *worker)
+{
+	struct kvt_worker *w = worker;
+	char *argv[] = { (char *)(uintptr_t)"sh", (char *)(uintptr_t)"-c",
+		(char *)(uintptr_t)":", NULL };
+	char *envp[] = { NULL };
+
+	for (size_t i = 0; i < w->n; i++) {
+		int status = -1;
+		pid_t child;
+
+		w->faults += posix_spawn(&child, "/bin/sh", NULL, NULL, argv, envp) != 0 ||
+			waitpid(child, &status, 0) != child || status != 0;
+		kvt_enter(&w->book, kvt_alloc(w->arena, 1000 * i + 1), 1000 * i + 1, 8);
+	}
+	return NULL;
+}
+
+START_TEST(threads_may_spawn_programs_meanwhile)
+{
+	kv_arena_t *a = kvt_create_safe(0);
+	struct kvt_worker w[KVT_THREADS];
+
+	if (kvt_is_watched() || kvt_is_emulated()) {
+		kvt_skip("programs start slowly here");
+		return;
+	}
+	kvt_prepare(w, KVT_THREADS, a, 4);
+	kvt_run_all(w, KVT_THREADS, spawn_and_use);
+	kvt_collect(w, KVT_THREADS);
+	kvt_balanced(a);
+	kv_arena_destroy(a);
+}
+END_TEST
+
 /* ---- Pages of other machines ------------------------------------------------------------ */
 
 static size_t page_size;
@@ -291,6 +329,7 @@ main(void)
 	tcase_add_test(g, a_handler_may_leave_by_longjmp);
 	tcase_add_test(g, a_defer_may_leave_by_longjmp);
 	tcase_add_test(g, many_threads_may_fork_at_once);
+	tcase_add_test(g, threads_may_spawn_programs_meanwhile);
 	tcase_add_loop_test(g, pages_may_be_of_16_or_64_kib, 0, 2);
 	status = kvt_run(s, 500);
 	kv_arena_destroy(early);
