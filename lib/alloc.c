@@ -110,6 +110,8 @@ kva_alloc_for(const void *caller, struct kva_arena *a, size_t size, size_t align
 	if (p) {
 		define(a, p, size);
 		kva_debug_fence(a, p, size);
+		if (kva_unlikely(a->setup.traced))
+			kvarena_record_alloc(p, size, alignment, caller);
 	}
 	return p;
 }
@@ -309,6 +311,8 @@ kv_arena_realloc(kv_arena_t *arena, void *ptr, size_t old_size, size_t new_size)
 		return new_size ? ptr : NULL;
 	}
 	if (new_size <= old_size) {
+		if (new_size == 0)
+			kva_debug_moved(a, ptr, old_size, KVA_CALLER());
 		abandon(a, old_size - new_size, KVA_CALLER());
 		errno = 0;
 		return new_size ? ptr : NULL;
@@ -318,6 +322,7 @@ kv_arena_realloc(kv_arena_t *arena, void *ptr, size_t old_size, size_t new_size)
 		return NULL;
 	memcpy(p, ptr, old_size);
 	kva_watch_forbid(ptr, old_size);
+	kva_debug_moved(a, ptr, old_size, KVA_CALLER());
 	abandon(a, old_size, KVA_CALLER());
 	return p;
 }

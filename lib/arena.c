@@ -245,9 +245,21 @@ retire_all(struct kva_arena *a)
 		use_spare(a, &a->front, 0);
 }
 
+/* The allocations of fences younger than last end. */
+static void
+end_fences(struct kva_arena *a, struct kva_fence *last)
+{
+	if (!a->extras)
+		return;
+	if (a->setup.traced)
+		kva_fence_tell_ends(a->extras->fences, last, __builtin_return_address(0));
+	a->extras->fences = last;
+}
+
 void
 kva_arena_reset(struct kva_arena *a)
 {
+	end_fences(a, NULL);
 	if (a->tolls && !start_over(a))
 		retire_all(a);
 	a->resets++;
@@ -269,6 +281,7 @@ kva_arena_save(struct kva_arena *a, struct kva_snapshot *s)
 		.handed = a->bytes.handed, .tails = a->bytes.tails,
 		.abandoned = a->bytes.abandoned, .records = a->bytes.records,
 		.asked = kva_arena_asked(a) - a->bytes.asked_before,
+		.fences = a->extras ? a->extras->fences : NULL,
 	};
 }
 
@@ -280,6 +293,7 @@ kva_arena_restore(struct kva_arena *a, const struct kva_snapshot *s)
 	struct kva_window *w = &a->front.window;
 	char *limit = s->limit;
 
+	end_fences(a, s->fences);
 	if (!a->setup.late && s->block && limit > s->block->base + s->block->size)
 		limit = s->block->base + s->block->size;
 
@@ -456,7 +470,8 @@ kva_arena_absorb(struct kva_arena *into, struct kva_arena *from)
 int
 kva_arena_init(struct kva_arena *a, uint64_t key, size_t header)
 {
-	uint16_t gap = a->setup.debug >= KV_ARENA_DEBUG_FILL ? KVA_FENCE_GAP : 0;
+	bool is_fenced = a->setup.debug >= KV_ARENA_DEBUG_FILL || a->setup.traced;
+	uint16_t gap = is_fenced ? KVA_FENCE_GAP : 0;
 
 	if (kva_watch_on())	/* finds more, and at once */
 		gap = KVA_WATCH_GAP;
@@ -476,6 +491,7 @@ kva_arena_fini(struct kva_arena *a)
 {
 	struct kva_block *b;
 
+	end_fences(a, NULL);
 	while ((b = a->blocks) != NULL) {
 		a->blocks = b->next;
 		a->nblocks--;

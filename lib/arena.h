@@ -10,12 +10,12 @@
 #define KVA_ARENA_H
 
 #include "cache.h"
+#include "fence.h"
 #include "site.h"
 #include "probe.h"
 #include "window.h"
 
 struct kva_defer;
-struct kva_fence;
 struct kva_mark;
 struct kva_team;
 
@@ -41,6 +41,7 @@ struct kva_setup {
 	uint8_t debug;			/* kv_arena_debug_t */
 	bool late;			/* counts steps when asked, not beforehand */
 	bool in_buffer;			/* it lies in the caller's; not ours to free */
+	bool traced;			/* a recorder is told of each allocation */
 };
 
 /* And what few arenas have, so that the others need not carry it. */
@@ -50,7 +51,7 @@ struct kva_extras {
 	void *on_oom_context;
 	kv_arena_block_source_t source;
 	char name[32];
-	struct kva_fence *fences;	/* atomic; debug.h, newest first */
+	struct kva_fence *fences;	/* atomic; newest first */
 	struct kva_sites *sites;	/* what was sampled; NULL: nothing is */
 };
 
@@ -214,6 +215,7 @@ struct kva_snapshot {
 	char *start, *cur, *limit, *packed, *strip_end;
 	size_t handed, tails, abandoned, records;
 	uint64_t asked;			/* live bytes asked for */
+	struct kva_fence *fences;
 };
 void kva_arena_save(struct kva_arena *a, struct kva_snapshot *s);
 void kva_arena_restore(struct kva_arena *a, const struct kva_snapshot *s);

@@ -9,6 +9,7 @@
  *	nohuge		no huge pages
  *	debug		KV_ARENA_DEBUG_FILL in every arena; debug:N: level N
  *	sample		every arena is sampled, once in 512 KiB; sample:N: in N bytes
+ *	trace		a recorder that is loaded is told of each allocation
  *	fail:nth=N	the N-th call to the system fails
  *	fail:from=N	and all that follow
  */
@@ -17,6 +18,7 @@
 #include "learn.h"
 #include "registry.h"
 #include "size.h"
+#include "watch.h"
 
 #include <limits.h>
 #include <pthread.h>
@@ -30,7 +32,7 @@
 #define USUAL_INTERVAL ((size_t)512 << 10)
 
 static struct {
-	bool nocache, stats, nohuge;
+	bool nocache, stats, nohuge, trace;
 	kv_arena_debug_t debug;		/* least level of every arena */
 	size_t sample_interval;		/* of arenas that have none */
 } environment;
@@ -70,6 +72,8 @@ read_word(const char *text, size_t n)
 		environment.stats = true;
 	else if (is_word(text, n, "nohuge"))
 		environment.nohuge = true;
+	else if (is_word(text, n, "trace"))
+		environment.trace = kvarena_record_alloc && kvarena_record_free;
 	else if (is_word(text, n, "debug"))
 		environment.debug = KV_ARENA_DEBUG_FILL;
 	else if (number_after(text, n, "debug:", &value) &&
@@ -255,7 +259,8 @@ kva_conf_read(const kv_arena_config_t *c, struct kva_setup *setup,
 	setup->debug = (uint8_t)c->debug;
 	setup->learns = c->learn_block_size && c->name && *c->name;
 	setup->late = !c->memory_limit && !c->zero && !c->block_source.take;
-	*needs_extras = fill_extras(c, extras);
+	setup->traced = environment.trace && !kva_watch_on();
+	*needs_extras = fill_extras(c, extras) || setup->traced;
 	return 0;
 }
 

@@ -6,8 +6,7 @@
  *
  *	| allocation | slack to 8 bytes | fence |
  *
- * Fences are a list, so that all can be looked at without knowing where allocations
- * begin. What a thread writes past its allocation hits the slack or the fence.
+ * What a thread writes past its allocation hits the slack or the fence.
  */
 #include "debug.h"
 #include "holding.h"
@@ -22,19 +21,18 @@
 
 #define SLACK 0xA5		/* between an allocation and its fence */
 #define ENDED 0xDB		/* memory whose life is over */
-#define CANARY 0x6b76617265616e61u
-
-struct kva_fence {
-	uint64_t canary;	/* CANARY ^ its own address */
-	struct kva_fence *older;
-	char *start;		/* of the allocation */
-	size_t size;
-};
 
 static_assert(sizeof(struct kva_fence) <= KVA_FENCE_GAP, "fits the gap");
 
 bool
 kva_debug_is_fenced(const struct kva_arena *a)
+{
+	return (a->setup.debug >= KV_ARENA_DEBUG_FILL || a->setup.traced) &&
+		!kva_watch_on();
+}
+
+static bool
+is_looked_at(const struct kva_arena *a)
 {
 	return a->setup.debug >= KV_ARENA_DEBUG_FILL && !kva_watch_on();
 }
@@ -76,12 +74,6 @@ kva_debug_leave(struct kva_arena *a)
 }
 
 /* ---- Fences --------------------------------------------------------------------- */
-
-static uint64_t
-canary_of(const struct kva_fence *f)
-{
-	return CANARY ^ (uintptr_t)f;
-}
 
 static _Noreturn void
 report(const struct kva_arena *a, const char *what, const char *p, size_t size)
@@ -132,9 +124,10 @@ kva_debug_fence(struct kva_arena *a, char *p, size_t size)
 
 	if (!kva_debug_is_fenced(a))
 		return;
-	check_untouched(a, p, size);
+	if (is_looked_at(a))
+		check_untouched(a, p, size);
 	memset(p + size, SLACK, whole - size);
-	f->canary = canary_of(f);
+	f->canary = kva_fence_canary(f, KVA_CANARY);
 	f->start = p;
 	f->size = size;
 	f->older = kva_load_relaxed(&a->extras->fences);
@@ -143,12 +136,31 @@ kva_debug_fence(struct kva_arena *a, char *p, size_t size)
 }
 
 void
+kva_debug_moved(struct kva_arena *a, char *p, size_t size, const void *caller)
+{
+	struct kva_fence *f = (struct kva_fence *)(void *)
+		(p + kva_round_up(size, KV_ARENA_ALIGNMENT));
+
+	if (!a->setup.traced || f->canary != kva_fence_canary(f, KVA_CANARY))
+		return;
+	f->canary = kva_fence_canary(f, KVA_CANARY_ENDED);
+	kvarena_record_free(p, caller);
+}
+
+static bool
+is_whole(const struct kva_fence *f)
+{
+	return f->canary == kva_fence_canary(f, KVA_CANARY) ||
+		f->canary == kva_fence_canary(f, KVA_CANARY_ENDED);
+}
+
+void
 kva_debug_verify(struct kva_arena *a)
 {
-	if (!kva_debug_is_fenced(a))
+	if (!is_looked_at(a))
 		return;
 	for (struct kva_fence *f = a->extras->fences; f; f = f->older) {
-		if (f->canary != canary_of(f))
+		if (!is_whole(f))
 			report(a, "written past the end of an allocation before", (char *)f,
 				sizeof *f);
 		if (!is_all(f->start + f->size, (size_t)((char *)f - f->start) - f->size,
@@ -170,30 +182,17 @@ fill(struct kva_block *list)
 void
 kva_debug_ended(struct kva_arena *a)
 {
-	if (!kva_debug_is_fenced(a))
-		return;
-	a->extras->fences = NULL;
-	if (a->setup.zero)
+	if (!is_looked_at(a) || a->setup.zero)
 		return;
 	fill(a->blocks);
 	fill(a->spares);
 }
 
-static bool
-is_live(const struct kva_arena *a, const struct kva_fence *f)
-{
-	const struct kva_block *b = block_of(a, (const char *)f);
-
-	return b && (b != a->front.block || (const char *)f < a->front.window.bump.cur);
-}
-
 void
 kva_debug_rewound(struct kva_arena *a)
 {
-	if (!kva_debug_is_fenced(a))
+	if (!is_looked_at(a))
 		return;
-	while (a->extras->fences && !is_live(a, a->extras->fences))
-		a->extras->fences = a->extras->fences->older;
 	for (struct kva_block *b = a->blocks; b; b = b->next)
 		b->filled = false;	/* part of it may have been written */
 }

@@ -16,12 +16,15 @@
 void kva_debug_enter(struct kva_arena *a);
 void kva_debug_leave(struct kva_arena *a);
 
-/* Whether allocations are fenced: asked for, and no checker does better. */
+/* Whether allocations are fenced: asked for, and no checker does better; or traced. */
 bool kva_debug_is_fenced(const struct kva_arena *a);
 
 /* Fence an allocation just made, whose memory nobody may have written since the
  * last reset. */
 void kva_debug_fence(struct kva_arena *a, char *p, size_t size);
+
+/* In an arena that is traced: realloc moved an allocation away, or gave it up. */
+void kva_debug_moved(struct kva_arena *a, char *p, size_t size, const void *caller);
 
 /* Look at all fences. */
 void kva_debug_verify(struct kva_arena *a);

@@ -221,4 +221,33 @@ pvalloc(size_t size)
 	return told(s, KVT_ALIGNED, kvt_real.pvalloc(size), rounded, 4096, CALLER);
 }
 
+/* Arenas of kvarena, which call these where they are there; see lib/fence.h. */
+
+void kvarena_record_alloc(void *p, size_t size, size_t alignment, const void *caller);
+void kvarena_record_free(void *p, const void *caller);
+
+void
+kvarena_record_alloc(void *p, size_t size, size_t alignment, const void *caller)
+{
+	struct kvt_stream *s = kvt_stream_enter();
+	enum kvt_kind kind = alignment > 8 ? KVT_ALIGNED : KVT_MALLOC;
+
+	told(s, kind, p, size, alignment, (uintptr_t)caller);
+}
+
+void
+kvarena_record_free(void *p, const void *caller)
+{
+	struct kvt_stream *s = kvt_stream_enter();
+	struct kvt_call call = { 0 };
+
+	if (!s)
+		return;
+	call.kind = KVT_FREE;
+	call.address = (uintptr_t)p;
+	call.caller = (uintptr_t)caller;
+	kvt_stream_tell(s, &call);
+	kvt_stream_leave(s);
+}
+
 #pragma GCC visibility pop

@@ -112,6 +112,17 @@ set_number(const char *name, uint64_t value)
 	setenv(name, text, 1);
 }
 
+/* Have the arenas of a program that has some tell of their allocations, too. */
+static void
+trace_arenas(void)
+{
+	const char *words = getenv("KVARENA_CONF");
+	char text[1024];
+
+	snprintf(text, sizeof(text), "trace%s%s", words ? "," : "", words ? words : "");
+	setenv("KVARENA_CONF", text, 1);
+}
+
 /* In the child: set the recorder's environment and become the program. */
 KVT_NORETURN static void
 become(const struct order *o, const char *file, uint64_t session,
@@ -128,6 +139,7 @@ become(const struct order *o, const char *file, uint64_t session,
 		kvt_fail("LD_PRELOAD is too long");
 	setenv("LD_PRELOAD", preload, 1);
 	setenv(KVT_ENV_FILE, file, 1);
+	trace_arenas();
 	set_number(KVT_ENV_LIMIT, o->limit);
 	set_number(KVT_ENV_DEPTH, o->depth);
 	set_number(KVT_ENV_SESSION, session);
