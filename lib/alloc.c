@@ -32,14 +32,21 @@ set_apart(struct kva_arena *a, struct kva_window *w, size_t size)
 	kva_add_relaxed(&a->bytes.records, kva_round_up(size, KV_ARENA_ALIGNMENT));
 }
 
-/* Note what was sampled, if it was. */
-static void
-note(const struct kva_arena *a, struct kva_window *w, const void *caller)
+static KVA_COLD void
+note_pick(const struct kva_arena *a, struct kva_window *w, const void *caller)
 {
 	struct kva_amounts amounts;
 
-	if (kva_unlikely(kva_window_pick(w, &amounts)))
+	if (kva_window_pick(w, &amounts))
 		kva_sites_add(kva_arena_sites(a), &amounts, caller);
+}
+
+/* Note what was sampled, if it was. */
+static inline void
+note(const struct kva_arena *a, struct kva_window *w, const void *caller)
+{
+	if (kva_unlikely(w->sampler != NULL))
+		note_pick(a, w, caller);
 }
 
 /* What is asked for a caller is an allocation, and else a record. */

@@ -40,9 +40,8 @@ kva_window_sample(struct kva_window *w, struct kva_sampler *s, uint64_t interval
 	w->sampler = s;
 }
 
-/* Tell the lot what the fast path took. */
-static void
-catch_up(const struct kva_window *w)
+KVA_COLD void
+kva_window_catch_up(struct kva_window *w)
 {
 	struct kva_sampler *s = w->sampler;
 
@@ -51,23 +50,13 @@ catch_up(const struct kva_window *w)
 	s->counted = w->bump.cur;
 }
 
-void
-kva_window_move(struct kva_window *w, char *cur)
-{
-	if (kva_unlikely(w->sampler != NULL)) {
-		catch_up(w);
-		w->sampler->counted = cur;
-	}
-	kva_store_relaxed(&w->bump.cur, cur);
-}
-
-static void
+static KVA_COLD void
 draw(struct kva_window *w, size_t n, struct kva_amounts amounts)
 {
 	struct kva_sampler *s = w->sampler;
 	double chance;
 
-	catch_up(w);
+	kva_window_catch_up(w);
 	if (!kva_lot_draw(&s->lot, n))
 		return;
 	chance = kva_lot_chance(s->lot.interval, n);
@@ -100,7 +89,7 @@ kva_window_pick(struct kva_window *w, struct kva_amounts *pick)
 {
 	struct kva_sampler *s = w->sampler;
 
-	if (kva_likely(!s) || !s->has_pick)
+	if (!s || !s->has_pick)
 		return false;
 	*pick = s->pick;
 	s->has_pick = false;
@@ -153,7 +142,7 @@ kva_window_show(struct kva_window *w)
 	else if (room > COUNTED_ROOM && kva_window_is_counted(w))
 		room = COUNTED_ROOM;
 	if (kva_unlikely(w->sampler != NULL)) {
-		catch_up(w);
+		kva_window_catch_up(w);
 		if (room > w->sampler->lot.until)	/* W5 */
 			room = (size_t)w->sampler->lot.until;
 	}
@@ -238,11 +227,10 @@ take_packed(struct kva_window *w, size_t size, size_t alignment, size_t advance)
 	return p;
 }
 
-void *
-kva_window_take(struct kva_window *w, size_t size, size_t alignment)
+static void *
+take(struct kva_window *w, size_t size, size_t alignment)
 {
 	size_t advance = advance_of(w, size, alignment);
-	size_t used = kva_window_used(w);
 	char *p;
 
 	if (advance > kva_window_room(w))
@@ -254,11 +242,31 @@ kva_window_take(struct kva_window *w, size_t size, size_t alignment)
 		kva_window_move(w, w->bump.cur + advance);
 	}
 	kva_window_tally(w, size);
-	kva_window_draw(w, size, 1, kva_window_used(w) - used - size);
 	kva_window_show(w);
 	if (w->watched)
 		kva_watch_allow(p, size);
 	return p;
+}
+
+static KVA_COLD void *
+take_sampled(struct kva_window *w, size_t size, size_t alignment)
+{
+	size_t used = kva_window_used(w);
+	void *p = take(w, size, alignment);
+
+	if (p) {
+		kva_window_draw(w, size, 1, kva_window_used(w) - used - size);
+		kva_window_show(w);
+	}
+	return p;
+}
+
+void *
+kva_window_take(struct kva_window *w, size_t size, size_t alignment)
+{
+	if (kva_unlikely(w->sampler != NULL))
+		return take_sampled(w, size, alignment);
+	return take(w, size, alignment);
 }
 
 static bool

@@ -74,8 +74,19 @@ void kva_window_init(struct kva_window *w, uint64_t key, uint16_t gap);
 void kva_window_sample(struct kva_window *w, struct kva_sampler *s,
 	uint64_t interval, uint64_t seed);
 
+/* Tell the lot of a sampled window what the fast path took. */
+void kva_window_catch_up(struct kva_window *w);
+
 /* Move cur, otherwise than the fast path does. */
-void kva_window_move(struct kva_window *w, char *cur);
+static inline void
+kva_window_move(struct kva_window *w, char *cur)
+{
+	if (kva_unlikely(w->sampler != NULL)) {
+		kva_window_catch_up(w);
+		w->sampler->counted = cur;
+	}
+	kva_store_relaxed(&w->bump.cur, cur);
+}
 
 /* Let the lot of a sampled window draw for bytes handed out in so many objects, or
  * left behind by realloc; then the window must be shown anew. */

@@ -329,6 +329,25 @@ START_TEST(words_of_the_environment_change_every_config)
 }
 END_TEST
 
+START_TEST(the_environment_has_arenas_sampled_that_are_not)
+{
+	static const struct {
+		const char *words;
+		size_t interval;
+	} tries[] = {
+		{ "sample", 512 << 10 }, { "sample:1", 1 }, { "stats,sample:4096", 4096 },
+		{ "sample:0", 0 }, { "sample:", 0 }, { "sample:4k", 0 }, { "samples", 0 },
+		{ "sample:18446744073709551615", 0 },
+	};
+
+	if (!say(tries[_i].words))
+		return;
+	kvt_eq(changed().sample_interval, tries[_i].interval);
+	config.sample_interval = 1000;
+	kvt_eq(changed().sample_interval, 1000);
+}
+END_TEST
+
 START_TEST(a_debug_level_of_the_environment_only_raises)
 {
 	static const struct {
@@ -510,6 +529,7 @@ main(int argc, char **argv)
 	g = kvt_group(s, "environment");
 	tcase_add_checked_fixture(g, start, kvo_end);
 	tcase_add_test(g, words_of_the_environment_change_every_config);
+	tcase_add_loop_test(g, the_environment_has_arenas_sampled_that_are_not, 0, 8);
 	tcase_add_loop_test(g, a_debug_level_of_the_environment_only_raises, 0, 7);
 	tcase_add_loop_test(g, what_is_not_understood_is_passed_over, 0, 20);
 	tcase_add_test(g, a_megabyte_of_nonsense_is_passed_over);
