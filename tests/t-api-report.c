@@ -336,6 +336,26 @@ static const struct {
 	COUNTER(shard_handovers), COUNTER(lock_waits), COUNTER(numa_fallbacks),
 };
 
+/* The JSON has this array, with these n numbers and no other. */
+static void
+expect_array(const char *name, const uint64_t *values, size_t n)
+{
+	char start[64];
+	const char *p;
+
+	snprintf(start, sizeof start, "\"%s\": [", name);
+	p = strstr(text, start);
+	kvt_true(p != NULL);
+	p += strlen(start);
+	for (size_t i = 0; i < n; i++) {
+		char *end;
+
+		kvt_eq(strtoull(p, &end, 10), values[i]);
+		p = end + strspn(end, ", \n");
+	}
+	kvt_eq(*p, ']');
+}
+
 START_TEST(every_figure_is_told_as_it_is)
 {
 	kv_arena_t *a = create_loaded("reported");
@@ -365,6 +385,8 @@ START_TEST(every_figure_is_told_as_it_is)
 		found = strstr(found, "} ");
 		kvt_eq(strtoull(found + 2, NULL, 10), value);
 	}
+	report(a, KV_ARENA_REPORT_JSON);
+	expect_array("size_distribution", s.size_distribution, 16);
 	kv_arena_destroy(a);
 }
 END_TEST

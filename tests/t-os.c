@@ -262,10 +262,13 @@ END_TEST
 START_TEST(there_is_a_node_and_we_are_on_one)
 {
 	int nodes = kva_os.nodes(), here = kva_os.node_here();
+	char beyond[64];
 
 	kvt_true(nodes >= 1 && nodes <= KVA_NODES);
 	kvt_eq(kva_os.nodes(), nodes);
 	kvt_true(here >= KVA_NO_NODE && here < nodes);
+	snprintf(beyond, sizeof beyond, "/sys/devices/system/node/node%d", nodes);
+	kvt_true(fopen(beyond, "r") == NULL);
 }
 END_TEST
 

@@ -96,6 +96,7 @@ START_TEST(sizes_are_shown_from_the_least_to_the_largest)
 	kvt_true(strstr(text, "3..4") != NULL);
 	kvt_true(strstr(text, "8193..16384") != NULL);
 	kvt_true(strstr(text, "over 16384") != NULL);
+	kvt_true(strstr(text, "##########") != NULL);	/* the most has a bar */
 	kvi_destroy(a);
 }
 END_TEST

@@ -233,6 +233,46 @@ START_TEST(every_size_and_alignment_is_served)
 }
 END_TEST
 
+/* So that no tally overflows. */
+START_TEST(what_is_due_is_folded)
+{
+	kv_arena_config_t config = kvi_config((kv_arena_thread_mode_t)_i);
+	kv_arena_t *a = kvi_create(&config);
+	struct kva_window *w;
+
+	kvt_true(kvt_alloc(a, 8) != NULL);
+	w = team_of(a) ? &team_of(a)->shards->window : &kva_arena_of(a)->front.window;
+	w->shown = UINT64_MAX / 2;
+	kvt_true(kva_window_is_due(w));
+	kvt_true(kv_arena_alloc_aligned(a, 8, 16) != NULL);
+	kvt_true(!kva_window_is_due(w));
+	kvt_eq(kvi_stats(a).total_allocations, 2);
+	kvi_destroy(a);
+}
+END_TEST
+
+#if defined(__ELF__)
+START_TEST(a_thread_sees_the_shard_that_it_used_last)
+{
+	kv_arena_t *a = create(), *b = create();
+
+	kvt_true(kvt_alloc(a, 8) != NULL && kvt_alloc(b, 8) != NULL);
+	kvt_true(kv_arena_mine.bump == &team_of(b)->shards->window.bump);
+	kvt_eq(kv_arena_mine.key, kva_arena_of(b)->front.window.bump.key);
+	kvt_true(kvt_alloc(a, 8) != NULL);
+	kvt_true(kv_arena_mine.bump == &team_of(a)->shards->window.bump);
+	kvi_destroy(a);
+	kvi_destroy(b);
+}
+END_TEST
+#else
+START_TEST(a_thread_sees_the_shard_that_it_used_last)
+{
+	kvt_skip("a thread-local does not cross a DLL's border");
+}
+END_TEST
+#endif
+
 /* Not through the inline function, which asks nobody anyway. */
 START_TEST(what_a_share_has_room_for_needs_no_lock)
 {
@@ -637,6 +677,8 @@ main(void)
 	tcase_add_test(g, a_window_that_is_followed_by_more_is_made_longer);
 	tcase_add_test(g, every_size_and_alignment_is_served);
 	tcase_add_test(g, what_a_share_has_room_for_needs_no_lock);
+	tcase_add_loop_test(g, what_is_due_is_folded, 0, 2);
+	tcase_add_test(g, a_thread_sees_the_shard_that_it_used_last);
 	tcase_add_test(g, threads_that_wait_for_each_other_are_counted);
 	tcase_add_test(g, threads_on_two_nodes_have_memory_of_both);
 	tcase_add_test(g, a_block_that_another_thread_made_needless_goes_back);
