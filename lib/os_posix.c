@@ -207,7 +207,7 @@ kva_posix_symbol(const void *address, struct kva_symbol *symbol)
 {
 	Dl_info info;
 
-	if (!dladdr((void *)(uintptr_t)address, &info) || !info.dli_fname)
+	if (!dladdr((void *)(uintptr_t)address, &info))
 		return false;
 	*symbol = (struct kva_symbol){
 		.path = info.dli_fname, .base = (uintptr_t)info.dli_fbase,

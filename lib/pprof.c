@@ -47,7 +47,7 @@ struct writer {
 	size_t nlocations;
 };
 
-/* ---- Fields ------------------------------------------------------------------------ */
+/* ---- Fields ------------------------------------------------------------------- */
 
 static size_t
 encode(uint64_t value, unsigned char *bytes)
@@ -122,7 +122,7 @@ write_string(struct writer *w, const char *s)
 	return w->strings++;
 }
 
-/* ---- What is counted ------------------------------------------------------------------ */
+/* ---- What is counted ---------------------------------------------------------- */
 
 static const struct {
 	const char *type, *unit;
@@ -161,7 +161,7 @@ write_head(struct writer *w, const struct kva_profile *p)
 	write_number(w, PERIOD, p->interval);
 }
 
-/* ---- Where ------------------------------------------------------------------------------ */
+/* ---- Where -------------------------------------------------------------------- */
 
 static int
 compare_locations(const void *a, const void *b)
@@ -271,7 +271,7 @@ write_locations(struct writer *w)
 	write_location(w, w->nlocations + 1, (struct location){ 0, 0 }, true);
 }
 
-/* ---- Samples ------------------------------------------------------------------------------ */
+/* ---- Samples ------------------------------------------------------------------ */
 
 static void
 write_sample(struct writer *w, const struct kva_site *s, const struct message *label)

@@ -13,7 +13,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* ---- Gathering ------------------------------------------------------------------- */
+/* ---- Gathering ---------------------------------------------------------------- */
 
 /* What may come between measuring and copying. */
 #define MORE_PARTS 16
@@ -86,7 +86,7 @@ gather(struct kva_profile *p, struct kva_arena *a)
 	return true;
 }
 
-/* ---- Folded stacks ------------------------------------------------------------------ */
+/* ---- Folded stacks ------------------------------------------------------------ */
 
 /* Keep what has a meaning in the format out of a name, and control characters. */
 static void
@@ -130,7 +130,7 @@ write_folded(const struct kva_profile *p, FILE *out, enum kva_amount amount)
 		}
 }
 
-/* ---- Either ------------------------------------------------------------------------- */
+/* ---- Either ------------------------------------------------------------------- */
 
 static const enum kva_amount folded_amounts[] = {
 	[KV_ARENA_PROFILE_FOLDED] = KVA_BYTES,

@@ -92,7 +92,7 @@ kva_sites_destroy(struct kva_sites *t)
 	kva_os.free(t);
 }
 
-/* ---- Adding -------------------------------------------------------------------- */
+/* ---- Adding ------------------------------------------------------------------- */
 
 /* Thumb code's have the lowest bit set, or not. */
 static bool
@@ -218,7 +218,7 @@ kva_sites_add(struct kva_sites *t, const struct kva_amounts *amounts,
 	errno = error;
 }
 
-/* ---- Reading --------------------------------------------------------------------- */
+/* ---- Reading ------------------------------------------------------------------ */
 
 size_t
 kva_sites_count(struct kva_sites *t)

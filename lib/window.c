@@ -89,7 +89,7 @@ kva_window_pick(struct kva_window *w, struct kva_amounts *pick)
 {
 	struct kva_sampler *s = w->sampler;
 
-	if (!s || !s->has_pick)
+	if (!s->has_pick)
 		return false;
 	*pick = s->pick;
 	s->has_pick = false;

@@ -94,7 +94,7 @@ void kva_window_draw(struct kva_window *w, size_t bytes, unsigned objects,
 	size_t padding);
 void kva_window_draw_abandoned(struct kva_window *w, size_t bytes);
 
-/* Take what was sampled since the last call, if anything was. */
+/* Take what was sampled in a sampled window since the last call, if anything was. */
 bool kva_window_pick(struct kva_window *w, struct kva_amounts *pick);
 
 /* Look through at size bytes from start, or at nothing. */

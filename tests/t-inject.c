@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 /* Fewer mean that a place where the system is asked is no longer reached. */
-#define SITES_FLOOR 7100
+#define SITES_FLOOR 7400
 
 /* ---- Create --------------------------------------------------------------------- */
 
@@ -40,6 +40,17 @@ do_create_ex(struct kvj_scene *s)
 	config.enable_numa = true;
 	config.numa_policy = KV_ARENA_NUMA_LOCAL;
 	config.learn_block_size = true;
+	config.sample_interval = 4096;
+	s->made = kv_arena_create_ex(&config);
+	return s->made != NULL;
+}
+
+static bool
+do_create_sampled(struct kvj_scene *s)
+{
+	kv_arena_config_t config = KV_ARENA_DEFAULT_CONFIG;
+
+	config.cache = s->cache;
 	config.sample_interval = 4096;
 	s->made = kv_arena_create_ex(&config);
 	return s->made != NULL;
@@ -411,7 +422,7 @@ do_print_hotspots(struct kvj_scene *s)
 #define OP(name, flags) { #name, do_##name, flags }
 
 static const struct kvj_operation operations[] = {
-	OP(create, 0), OP(create_ex, 0), OP(create_in, 0), OP(create_child, 0),
+	OP(create, 0), OP(create_ex, 0), OP(create_sampled, 0), OP(create_in, 0), OP(create_child, 0),
 	OP(alloc, 0), OP(alloc_large, 0), OP(alloc_huge, 0), OP(alloc_aligned, 0),
 	OP(array, 0), OP(calloc, 0), OP(memdup, 0), OP(strdup, 0), OP(strndup, 0),
 	OP(printf, 0), OP(vprintf, 0), OP(realloc, 0), OP(realloc_much, 0),

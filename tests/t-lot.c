@@ -110,9 +110,10 @@ START_TEST(what_is_much_larger_is_drawn_always_and_the_least_interval_draws_all)
 	for (int i = 0; i < 1000; i++)	/* exp(-8) are not */
 		drawn += kva_lot_draw(&l, 8);
 	kvt_cmp(drawn, >, 990);
-	kva_lot_begin(&l, SIZE_MAX / 4, 5);
-	for (int i = 0; i < 1000; i++)
+	for (uint64_t seed = 0; seed < 1000; seed++) {
+		kva_lot_begin(&l, SIZE_MAX / 4, seed);
 		kvt_true(!kva_lot_draw(&l, 1 << 10));
+	}
 }
 END_TEST
 

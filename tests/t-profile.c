@@ -9,10 +9,12 @@
  * tests are one process, samples are others, and more sigma are allowed.
  */
 #include "kvtest.h"
+#include "os.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -58,7 +60,7 @@ sigmas(void)
 			(double)(got), (truth).sum, sqrt((truth).variance)); \
 } while (0)
 
-/* ---- Reading ------------------------------------------------------------------------ */
+/* ---- Reading ------------------------------------------------------------------ */
 
 static char *text;
 
@@ -98,7 +100,7 @@ sum_of(const kv_arena_t *a, kv_arena_profile_format_t format, const char *word)
 #define PADDING KV_ARENA_PROFILE_FOLDED_PADDING
 #define ABANDONED KV_ARENA_PROFILE_FOLDED_ABANDONED
 
-/* ---- All kinds of arenas -------------------------------------------------------------- */
+/* ---- All kinds of arenas ------------------------------------------------------ */
 
 enum kind { PLAIN, COUNTED, SHARED, SHARED_COUNTED, LIMITED, ZEROED, CHECKED, FENCED,
 	SMALL, CHILD, KINDS };
@@ -274,10 +276,12 @@ START_TEST(packed_text_is_sampled_as_all_is)
 }
 END_TEST
 
-/* ---- By site ---------------------------------------------------------------------------- */
+/* ---- By site ------------------------------------------------------------------ */
 
 void profile_small(kv_arena_t *a);
 void profile_large(kv_arena_t *a);
+
+static uint64_t number_in(const kv_arena_t *a, unsigned field);
 
 /* What follows the call keeps it from being a jump. */
 __attribute__((__noinline__)) void
@@ -292,10 +296,10 @@ profile_small(kv_arena_t *a)
 __attribute__((__noinline__)) void
 profile_large(kv_arena_t *a)
 {
-	char *p = kv_arena_calloc(a, 1, 3000);
+	char *p = kv_arena_calloc(a, 1, 3000), *q = kv_arena_calloc(a, 1, 2000);
 
-	kvt_true(p != NULL);
-	*p = 1;
+	kvt_true(p && q);
+	*p = *q = 1;
 }
 
 START_TEST(functions_are_told_apart)
@@ -310,12 +314,14 @@ START_TEST(functions_are_told_apart)
 			continue;
 		profile_large(a);
 		know(&large, 3000, 3000);
+		know(&large, 2000, 2000);
 	}
 	if (!strstr(profile(a, BYTES), ";profile_large")) {
 		kvt_skip("functions have no names here");
 	} else {
 		kvt_near(sum_of(a, BYTES, ";profile_small"), small);
 		kvt_near(sum_of(a, BYTES, ";profile_large"), large);
+		kvt_true(number_in(a, 5) > 0);
 	}
 	destroy(a);
 }
@@ -342,7 +348,7 @@ START_TEST(no_frame_is_of_the_library)
 }
 END_TEST
 
-/* ---- Threads ----------------------------------------------------------------------------- */
+/* ---- Threads ------------------------------------------------------------------ */
 
 static void *
 allocate(void *arena)
@@ -417,7 +423,22 @@ START_TEST(a_child_of_fork_samples_on)
 }
 END_TEST
 
-/* ---- Which arenas ------------------------------------------------------------------------- */
+/* Whatever it was. */
+START_TEST(nothing_left_behind_is_nothing_to_note)
+{
+	kv_arena_t *a = create(COUNTED);
+	void *p = kvt_alloc(a, 100);
+
+	for (int i = 0; i < 10000; i++) {
+		kvt_true(kvt_alloc(a, 8) != NULL);
+		kvt_true(kv_arena_realloc(a, p, 100, 100) == p);
+	}
+	kvt_eq(sum_of(a, ABANDONED, ""), 0);
+	destroy(a);
+}
+END_TEST
+
+/* ---- Which arenas ------------------------------------------------------------- */
 
 START_TEST(what_is_not_sampled_writes_nothing)
 {
@@ -542,7 +563,128 @@ START_TEST(an_arena_in_a_buffer_is_sampled_too)
 }
 END_TEST
 
-/* ---- Refusals ----------------------------------------------------------------------------- */
+/* ---- What the system does not tell -------------------------------------------- */
+
+static bool
+know_no_symbol(const void *address, struct kva_symbol *symbol)
+{
+	(void)address, (void)symbol;
+	return false;
+}
+
+/* A field of the outermost message that is a number; the last of several. */
+static uint64_t
+number_in(const kv_arena_t *a, unsigned field)
+{
+	uint64_t tag, n, found = 0;
+	unsigned char *at;
+	size_t size;
+	FILE *out;
+
+	free(text);
+	out = open_memstream(&text, &size);
+	kvt_eq(kv_arena_write_profile(a, out, KV_ARENA_PROFILE_PPROF), 0);
+	fclose(out);
+	at = (unsigned char *)text;
+	while (at < (unsigned char *)text + size) {
+		tag = *at++;
+		kvt_cmp(tag, <, 0x80);
+		n = *at & 0x7f;
+		for (unsigned shift = 7; *at++ & 0x80; shift += 7)
+			n |= (uint64_t)(*at & 0x7f) << shift;
+		if (tag >> 3 == field)
+			found = n;
+		at += (tag & 7) == 2 ? n : 0;
+	}
+	kvt_true(at == (unsigned char *)text + size);
+	return found;
+}
+
+START_TEST(without_symbols_addresses_are_written)
+{
+	kv_arena_t *a = create(COUNTED);
+	struct kva_symbol symbol;
+
+	kvt_true(!kva_os.symbol((void *)8, &symbol));
+	kva_os.symbol = know_no_symbol;
+	kvt_true(kvt_alloc(a, 1 << 20) != NULL);
+	kvt_eq(sum_of(a, BYTES, "sampled;0x"), 1 << 20);
+	kvt_eq(number_in(a, 12), INTERVAL);
+	destroy(a);
+}
+END_TEST
+
+START_TEST(without_a_map_of_the_process_there_are_no_mappings)
+{
+	kv_arena_t *a = create(COUNTED);
+	struct rlimit old, none;
+
+	kvt_true(kvt_alloc(a, 1 << 20) != NULL);
+	kvt_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
+	none = old;
+	none.rlim_cur = 0;
+	kvt_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	kvt_eq(number_in(a, 12), INTERVAL);
+	kvt_eq(number_in(a, 3), 0);
+	kvt_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
+	destroy(a);
+}
+END_TEST
+
+START_TEST(arenas_of_different_intervals_have_no_period)
+{
+	kv_arena_config_t config = KV_ARENA_DEFAULT_CONFIG;
+	kv_arena_t *a = create(COUNTED), *b = create(COUNTED), *c;
+
+	kvt_eq(number_in(NULL, 12), INTERVAL);
+	config.sample_interval = INTERVAL + 1;
+	c = kv_arena_create_ex(&config);
+	kvt_eq(number_in(NULL, 12), 0);
+	kvt_eq(number_in(c, 12), INTERVAL + 1);
+	kv_arena_destroy(c);
+	destroy(a);
+	destroy(b);
+}
+END_TEST
+
+#define CROWD 40
+
+static struct {
+	void *(*alloc)(size_t size, size_t alignment);
+	kv_arena_t *arenas[CROWD];
+} crowd;
+
+/* Many arenas begin while memory for the copy is asked for. */
+static void *
+alloc_in_a_crowd(size_t size, size_t alignment)
+{
+	kva_os.alloc = crowd.alloc;
+	for (int i = 0; i < CROWD; i++) {
+		crowd.arenas[i] = create(COUNTED);
+		kvt_true(kvt_alloc(crowd.arenas[i], 1 << 20) != NULL);
+	}
+	return kva_os.alloc(size, alignment);
+}
+
+START_TEST(arenas_that_come_late_may_be_left_out)
+{
+	kv_arena_t *a = create(COUNTED);
+	uint64_t sum;
+
+	kvt_true(kvt_alloc(a, 1 << 20) != NULL);
+	crowd.alloc = kva_os.alloc;
+	kva_os.alloc = alloc_in_a_crowd;
+	sum = sum_of(NULL, BYTES, "");
+	kvt_cmp(sum, >=, 1 << 20);
+	kvt_cmp(sum, <, (CROWD + 1) << 20);
+	kvt_eq(sum_of(NULL, BYTES, ""), (CROWD + 1) << 20);
+	for (int i = 0; i < CROWD; i++)
+		kv_arena_destroy(crowd.arenas[i]);
+	destroy(a);
+}
+END_TEST
+
+/* ---- Refusals ----------------------------------------------------------------- */
 
 START_TEST(wrong_arguments_are_refused)
 {
@@ -560,6 +702,10 @@ START_TEST(wrong_arguments_are_refused)
 			(kv_arena_profile_format_t)format), -1, EIO);
 	if (full)
 		fclose(full);
+	full = fopen("/dev/null", "r");		/* flushing that is no error */
+	kvt_true(full != NULL);
+	kvt_fails(kv_arena_write_profile(a, full, BYTES), -1, EIO);
+	fclose(full);
 	destroy(a);
 }
 END_TEST
@@ -576,6 +722,7 @@ main(void)
 	tcase_add_loop_test(g, growing_counts_and_what_is_left_behind_too, 0, KINDS);
 	tcase_add_loop_test(g, packed_text_is_sampled_as_all_is, 0, KINDS);
 	tcase_add_test(g, threads_are_sampled_each_by_its_own_lot);
+	tcase_add_test(g, nothing_left_behind_is_nothing_to_note);
 	tcase_add_test(g, a_thread_that_never_allocated_is_always_noted);
 	g = kvt_group(s, "sites");
 	tcase_add_loop_test(g, functions_are_told_apart, 0, KINDS);
@@ -588,6 +735,10 @@ main(void)
 	tcase_add_test(g, absorb_leaves_what_was_sampled);
 	tcase_add_test(g, reset_stats_begins_anew);
 	tcase_add_loop_test(g, an_arena_in_a_buffer_is_sampled_too, 0, 2);
+	tcase_add_test(g, without_symbols_addresses_are_written);
+	tcase_add_test(g, without_a_map_of_the_process_there_are_no_mappings);
+	tcase_add_test(g, arenas_of_different_intervals_have_no_period);
+	tcase_add_test(g, arenas_that_come_late_may_be_left_out);
 	tcase_add_test(g, wrong_arguments_are_refused);
 	return kvt_run(s, kvt_scaled(1000000));
 }

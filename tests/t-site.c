@@ -154,7 +154,7 @@ START_TEST(what_a_full_table_has_no_site_for_is_in_the_sum_of_others)
 	double sum = 0;
 
 	for (size_t i = 0; i < KVA_SITES + 500; i++, sum += 8) {
-		stand_at(1000 + i, 3);
+		stand_at(1000 + i, 3 + i % 2);
 		add(8, address(1000 + i));
 	}
 	stand_at(1000, 3);	/* those that are there still count */
@@ -202,7 +202,58 @@ START_TEST(a_cleared_table_is_empty_and_has_room)
 }
 END_TEST
 
-/* ---- Threads -------------------------------------------------------------------- */
+/* ---- What happens while memory is asked for ----------------------------------- */
+
+static struct {
+	void *(*alloc)(size_t size, size_t alignment);
+	uintptr_t stack;
+} meanwhile;
+
+/* Another thread adds a stack. */
+static void *
+alloc_late(size_t size, size_t alignment)
+{
+	kva_os.alloc = meanwhile.alloc;
+	stand_at(meanwhile.stack, 1);
+	add(4, address(meanwhile.stack));
+	return kva_os.alloc(size, alignment);
+}
+
+static void
+interrupt(uintptr_t stack)
+{
+	meanwhile.stack = stack;
+	meanwhile.alloc = kva_os.alloc;
+	kva_os.alloc = alloc_late;
+}
+
+START_TEST(a_stack_that_comes_twice_at_once_is_one_site)
+{
+	interrupt(7);
+	stand_at(7, 1);
+	add(1, address(7));
+	kvt_eq(look(), 5);
+	kvt_eq(nfound, 2);
+	kvt_eq(found[0].sum.of[KVA_BYTES], 0);
+}
+END_TEST
+
+START_TEST(a_table_may_fill_at_once)
+{
+	for (size_t i = 0; i < KVA_SITES - 1; i++) {
+		stand_at(1000 + i, 1);
+		add(1, address(1000 + i));
+	}
+	interrupt(7);
+	stand_at(8, 1);
+	add(1, address(8));
+	kvt_eq(look(), KVA_SITES + 4);
+	kvt_eq(nfound, KVA_SITES + 1);
+	kvt_eq(found[0].sum.of[KVA_BYTES], 1);
+}
+END_TEST
+
+/* ---- Threads ------------------------------------------------------------------ */
 
 #define THREADS 4
 #define ROUNDS 2000
@@ -255,6 +306,8 @@ main(void)
 	tcase_add_test(g, what_a_full_table_has_no_site_for_is_in_the_sum_of_others);
 	tcase_add_test(g, without_memory_all_is_in_the_sum_of_others);
 	tcase_add_test(g, a_cleared_table_is_empty_and_has_room);
+	tcase_add_test(g, a_stack_that_comes_twice_at_once_is_one_site);
+	tcase_add_test(g, a_table_may_fill_at_once);
 	tcase_add_test(g, threads_that_find_a_stack_at_once_make_one_site);
 	return kvt_run(s, 10000);
 }

@@ -58,7 +58,7 @@ take(struct graph *g, size_t size)
 	return p;
 }
 
-/* ---- Names ------------------------------------------------------------------------------ */
+/* ---- Names -------------------------------------------------------------------- */
 
 static struct kvt_elf *
 open_file(struct graph *g, const char *path)
@@ -106,7 +106,7 @@ name_of(struct graph *g, const char *token)
 	return g->shown[i];
 }
 
-/* ---- Reading -------------------------------------------------------------------------- */
+/* ---- Reading ------------------------------------------------------------------ */
 
 static struct frame *
 callee(struct graph *g, struct frame *caller, uint32_t name)
@@ -170,7 +170,7 @@ read_stacks(struct graph *g, const char *file, char *text)
 	}
 }
 
-/* ---- Drawing ---------------------------------------------------------------------------- */
+/* ---- Drawing ------------------------------------------------------------------ */
 
 static const char style[] =
 "svg{--paper:#fcfcfb;--ink:#1a1a19;--soft:#65635e}\n"
