@@ -48,6 +48,18 @@ AS_CASE([$kv_cv_atomic64],
   [missing], [AC_MSG_ERROR([kvarena needs 64-bit atomics])],
   [-l*], [ATOMIC_LIBS=$kv_cv_atomic64])])
 
+# KV_UNWIND
+# Sets kv_cv_unwind: whether stacks can be unwound. Debian's musl-gcc brings a
+# libgcc that asks glibc for help.
+AC_DEFUN([KV_UNWIND],
+[AC_CACHE_CHECK([whether stacks can be unwound], [kv_cv_unwind],
+  [AC_LINK_IFELSE([AC_LANG_PROGRAM([[
+      #include <unwind.h>
+      static _Unwind_Reason_Code
+      visit(struct _Unwind_Context *c, void *p) { return c == p; }]],
+    [[return (int)_Unwind_Backtrace(visit, 0);]])],
+    [kv_cv_unwind=yes], [kv_cv_unwind=no])])])
+
 # KV_FIND_NUMA
 # Both the header and a library for this host: a cross compiler may see the
 # build machine's header. Sets NUMA_LIBS; the library links it, nobody else.
