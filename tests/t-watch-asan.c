@@ -43,6 +43,10 @@ static char land[LAND] __attribute__((__aligned__(4096)));
 static char forbidden[LAND];		/* a byte for each of the land */
 static size_t taken;			/* land given out so far; never reused */
 static size_t outside;			/* poisoned elsewhere */
+static struct {
+	const char *p;			/* one byte elsewhere */
+	bool is_shut;
+} looked_at;
 
 void __asan_poison_memory_region(void const volatile *p, size_t size);
 void __asan_unpoison_memory_region(void const volatile *p, size_t size);
@@ -56,6 +60,8 @@ cast_shadow(void const volatile *p, size_t size, char value)
 		memset(forbidden + at, value, size);
 	else
 		outside += value != 0;
+	if ((size_t)(looked_at.p - (const char *)(uintptr_t)p) < size)
+		looked_at.is_shut = value;
 }
 
 void
@@ -312,6 +318,24 @@ START_TEST(blocks_rest_in_the_cache_before_they_serve_again)
 }
 END_TEST
 
+START_TEST(blocks_in_the_cache_are_shut)
+{
+	kv_arena_cache_t *cache = kv_arena_cache_create(64 << 20);
+	kv_arena_config_t config = KV_ARENA_DEFAULT_CONFIG;
+	kv_arena_t *a;
+
+	config.cache = cache;
+	config.thread_mode = (kv_arena_thread_mode_t)_i;
+	a = kv_arena_create_ex(&config);
+	looked_at.p = kv_arena_alloc(a, 100);
+	looked_at.is_shut = false;
+	kv_arena_destroy(a);
+	kvt_true(looked_at.is_shut);
+	kvt_eq(kv_arena_cache_destroy(cache), 0);
+	kvt_true(!looked_at.is_shut);		/* the system may have it as it is */
+}
+END_TEST
+
 START_TEST(blocks_that_rested_long_enough_serve_again)
 {
 	kv_arena_cache_t *cache = kv_arena_cache_create(64 << 20);
@@ -360,6 +384,7 @@ main(void)
 
 	g = kvt_group(s, "cache");
 	tcase_add_test(g, blocks_rest_in_the_cache_before_they_serve_again);
+	tcase_add_loop_test(g, blocks_in_the_cache_are_shut, 0, 2);
 	tcase_add_test(g, blocks_that_rested_long_enough_serve_again);
 	return kvt_run(s, 5000);
 }
