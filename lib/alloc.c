@@ -7,6 +7,7 @@
 #include "front.h"
 #include "holding.h"
 #include "oom.h"
+#include "publish.h"
 #include "shard.h"
 #include "size.h"
 #include "thread.h"
@@ -115,6 +116,7 @@ kva_alloc_for(const void *caller, struct kva_arena *a, size_t size, size_t align
 	void *p = insist(a, size, alignment, caller);
 
 	if (p) {
+		kva_publish(a);
 		define(a, p, size);
 		kva_debug_fence(a, p, size);
 		if (kva_unlikely(a->setup.traced))

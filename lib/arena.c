@@ -504,6 +504,8 @@ kva_arena_fini(struct kva_arena *a)
 	kva_arena_uncharge(a, a->bytes.reserved);
 	kva_os.free(a->front.window.sampler);
 	kva_sites_destroy(kva_arena_sites(a));
+	if (a->extras)
+		kva_os.free(a->extras->shown);
 	if (a->setup.in_buffer)
 		return;
 	kva_os.free(a->tolls);

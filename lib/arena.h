@@ -17,6 +17,7 @@
 
 struct kva_defer;
 struct kva_mark;
+struct kva_shown;
 struct kva_team;
 
 /* The window through which an arena hands out a block. An UNSAFE arena's one user
@@ -52,6 +53,7 @@ struct kva_extras {
 	kv_arena_block_source_t source;
 	char name[32];
 	struct kva_fence *fences;	/* atomic; newest first */
+	struct kva_shown *shown;	/* publish.h; NULL: nothing is published */
 	struct kva_sites *sites;	/* what was sampled; NULL: nothing is */
 };
 

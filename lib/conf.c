@@ -9,6 +9,7 @@
  *	nohuge		no huge pages
  *	debug		KV_ARENA_DEBUG_FILL in every arena; debug:N: level N
  *	sample		every arena is sampled, once in 512 KiB; sample:N: in N bytes
+ *	publish:NAME	arenas are shown to kvarena-top NAME
  *	trace		a recorder that is loaded is told of each allocation
  *	fail:nth=N	the N-th call to the system fails
  *	fail:from=N	and all that follow
@@ -16,6 +17,7 @@
 #include "conf.h"
 #include "fault.h"
 #include "learn.h"
+#include "publish.h"
 #include "registry.h"
 #include "size.h"
 #include "watch.h"
@@ -72,6 +74,8 @@ read_word(const char *text, size_t n)
 		environment.stats = true;
 	else if (is_word(text, n, "nohuge"))
 		environment.nohuge = true;
+	else if (n > 8 && memcmp(text, "publish:", 8) == 0)
+		kva_publish_begin(text + 8, n - 8);
 	else if (is_word(text, n, "trace"))
 		environment.trace = kvarena_record_alloc && kvarena_record_free;
 	else if (is_word(text, n, "debug"))
@@ -260,7 +264,7 @@ kva_conf_read(const kv_arena_config_t *c, struct kva_setup *setup,
 	setup->learns = c->learn_block_size && c->name && *c->name;
 	setup->late = !c->memory_limit && !c->zero && !c->block_source.take;
 	setup->traced = environment.trace && !kva_watch_on();
-	*needs_extras = fill_extras(c, extras) || setup->traced;
+	*needs_extras = fill_extras(c, extras) || setup->traced || kva_is_published();
 	return 0;
 }
 

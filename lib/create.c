@@ -10,6 +10,7 @@
 #include "holding.h"
 #include "debug.h"
 #include "learn.h"
+#include "publish.h"
 #include "registry.h"
 #include "scope.h"
 #include "seal.h"
@@ -77,6 +78,17 @@ use_lesson(struct kva_arena *a)
 		a->setup.max_block = size;
 }
 
+/* For what is published; without it the arena is shown as empty. */
+static struct kva_shown *
+room_to_show(void)
+{
+	struct kva_shown *s = NULL;
+
+	if (kva_is_published() && (s = kva_os.alloc(sizeof *s, sizeof(uint64_t))))
+		memset(s, 0, sizeof *s);
+	return s;
+}
+
 /* The last step of every create. -1: a limit of an ancestor refuses. */
 static int
 begin(const struct parts *p, const struct kva_setup *setup,
@@ -94,6 +106,8 @@ begin(const struct parts *p, const struct kva_setup *setup,
 	a->team = p->team;
 	if (kva_arena_init(a, key, p->header) != 0)
 		return -1;
+	if (a->extras)
+		a->extras->shown = room_to_show();
 	init_fronts(a, key);
 	if (p->sampler)
 		kva_window_sample(&a->front.window, p->sampler,
@@ -103,6 +117,7 @@ begin(const struct parts *p, const struct kva_setup *setup,
 	if (setup->learns)
 		use_lesson(a);
 	kva_arena_probe(create, a, (size_t)0);
+	kva_publish(a);
 	return 0;
 }
 
@@ -372,8 +387,10 @@ kv_arena_destroy(kv_arena_t *arena)
 {
 	int error = errno;
 
-	if (arena)
+	if (arena) {
 		end(kva_arena_of(arena));
+		kva_publish(NULL);
+	}
 	errno = error;
 }
 
@@ -397,6 +414,7 @@ kv_arena_reset(kv_arena_t *arena)
 	kva_debug_ended(a);
 	if (a->team)
 		kva_team_restart(a);
+	kva_publish(a);
 }
 
 static bool

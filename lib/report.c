@@ -7,6 +7,7 @@
  */
 #include "report.h"
 #include "oom.h"
+#include "publish.h"
 #include "registry.h"
 #include "stats.h"
 
@@ -72,6 +73,7 @@ struct entry {
 	kv_arena_stats_t stats;
 	kv_arena_numa_report_t numa;
 	bool asks_numa;			/* the writer needs the pages: this is dear */
+	bool is_published;		/* arenas of other threads are not looked at */
 	bool is_told;			/* the kernel says where they are */
 	bool is_shared;
 	uintptr_t id;			/* tells arenas of one name apart */
@@ -410,13 +412,30 @@ tame(char *s)
 }
 
 static void
+fill_stats(struct entry *e, struct kva_arena *a)
+{
+	if (!e->is_published || a->team)
+		kva_stats_read(a, &e->stats);
+	else if (a->extras && a->extras->shown)
+		e->stats = a->extras->shown->stats;
+	else
+		memset(&e->stats, 0, sizeof e->stats);
+}
+
+static void
 fill(struct entry *e, struct kva_arena *a)
 {
 	kva_oom_path(a, e->path, sizeof e->path);
 	tame(e->path);
-	kva_stats_read(a, &e->stats);
+	fill_stats(e, a);
 	if (e->asks_numa)
 		e->is_told = kva_stats_numa(a, &e->numa) == 0;
+	else
+		e->numa = (kv_arena_numa_report_t){
+			.nodes = kva_os.nodes(), .wanted_node = KVA_NO_NODE,
+			.permitted = kva_source_may_place(),
+			.fallbacks = e->stats.numa_fallbacks,
+		};
 	e->is_shared = a->team != NULL;
 	e->id = (uintptr_t)a;
 	e->parent = (uintptr_t)a->parent;
@@ -438,17 +457,22 @@ visit(struct kva_arena *a, struct entry *e, writer *write, FILE *out)
 }
 
 static void
+visit_roots(struct entry *e, writer *write, FILE *out)
+{
+	for (struct kva_arena *a = kva_registry_first(); a; a = a->next)
+		if (!a->parent)
+			visit(a, e, write, out);
+}
+
+static void
 visit_all(struct kva_arena *a, bool asks_numa, writer *write, FILE *out)
 {
 	struct entry e = { .is_first = true, .asks_numa = asks_numa };
 
-	if (a) {
+	if (a)
 		visit(a, &e, write, out);
-		return;
-	}
-	for (a = kva_registry_first(); a; a = a->next)
-		if (!a->parent)
-			visit(a, &e, write, out);
+	else
+		visit_roots(&e, write, out);
 }
 
 /* All samples of one figure stand together in that format, so it walks once per
@@ -575,6 +599,39 @@ write_cache_families(const kv_arena_cache_stats_t *s, FILE *out)
 
 /* ---- The whole ----------------------------------------------------------------------- */
 
+static void
+begin_json(const kv_arena_cache_stats_t *cache, FILE *out)
+{
+	fprintf(out, "{\"kvarena\": \"%d.%d.%d\",", KV_ARENA_VERSION_MAJOR,
+		KV_ARENA_VERSION_MINOR, KV_ARENA_VERSION_PATCH);
+	write_cache_json(cache, out);
+	fprintf(out, "\n \"arenas\": [");
+}
+
+static int
+finish(FILE *out)
+{
+	if (fflush(out) == 0 && !ferror(out))
+		return 0;
+	errno = EIO;
+	return -1;
+}
+
+int
+kva_report_publish(FILE *out)
+{
+	struct entry e = { .is_first = true, .is_published = true };
+	kv_arena_cache_stats_t cache;
+
+	kva_registry_lock();
+	kv_arena_cache_get_stats(NULL, &cache);
+	begin_json(&cache, out);
+	visit_roots(&e, write_json, out);
+	fprintf(out, "\n]}\n");
+	kva_registry_unlock();
+	return finish(out);
+}
+
 int
 kva_report_write(struct kva_arena *a, FILE *out, kv_arena_report_format_t format)
 {
@@ -584,10 +641,7 @@ kva_report_write(struct kva_arena *a, FILE *out, kv_arena_report_format_t format
 	kv_arena_cache_get_stats(a ? a->cache : NULL, &cache);
 	switch (format) {
 	case KV_ARENA_REPORT_JSON:
-		fprintf(out, "{\"kvarena\": \"%d.%d.%d\",", KV_ARENA_VERSION_MAJOR,
-			KV_ARENA_VERSION_MINOR, KV_ARENA_VERSION_PATCH);
-		write_cache_json(&cache, out);
-		fprintf(out, "\n \"arenas\": [");
+		begin_json(&cache, out);
 		visit_all(a, true, write_json, out);
 		fprintf(out, "\n]}\n");
 		break;
@@ -604,9 +658,5 @@ kva_report_write(struct kva_arena *a, FILE *out, kv_arena_report_format_t format
 		break;
 	}
 	kva_registry_unlock();
-	if (fflush(out) != 0 || ferror(out)) {
-		errno = EIO;
-		return -1;
-	}
-	return 0;
+	return finish(out);
 }

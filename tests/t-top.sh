@@ -6,7 +6,7 @@ src=$(cd "${top_srcdir:-..}" && pwd) || exit 99
 build=$(pwd)/..
 CC=${CC:-cc}
 tmp=$(mktemp -d) || exit 99
-trap 'rm -rf "$tmp" "/dev/shm/kvarena.t-top-$$"' EXIT
+trap 'rm -rf "$tmp" "/dev/shm/kvarena.t-top-$$" "/dev/shm/kvarena.t-top-own-$$"' EXIT
 checks=0
 failed=0
 
@@ -78,6 +78,41 @@ if [ -d /dev/shm ]; then
 	ok "by name" gives 0 "$tool" -b -n 1 "t-top-$$"
 	ok "and shows it" says out root/queries
 fi
+
+# ---- a process that knows nothing of it ----
+# shown FILE -- wait for it
+shown()
+{
+	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+		[ -s "$1" ] && return
+		sleep 0.25
+	done
+	return 1
+}
+
+KVARENA_CONF=stats,publish:./own.%p ./subject ignored.json 1000 &
+pid=$!
+ok "KVARENA_CONF=publish:FILE" shown own.$pid
+ok "can be watched" gives 0 "$tool" -b -n 3 -d 0.5 ./own.$pid
+ok "with all arenas" says out '^Arenas: 3 total, 2 shared'
+ok "and rates" says out '^Rates:  [0-9.]+k allocations/s, .* [1-9][0-9.]* resets/s'
+ok "no draft is left" test "$(find . -name 'own.*~' | wc -l)" -le 1
+kill $pid
+wait $pid 2>/dev/null
+KVARENA_CONF=publish:./own.ended ./subject ignored.json 3
+ok "at the end the file goes" test ! -e own.ended
+if [ -d /dev/shm ]; then
+	KVARENA_CONF=publish:t-top-own-$$ ./subject ignored.json 1000 &
+	pid=$!
+	ok "KVARENA_CONF=publish:NAME" shown "/dev/shm/kvarena.t-top-own-$$"
+	ok "is watched by that name" gives 0 "$tool" -b -n 1 "t-top-own-$$"
+	kill $pid
+	wait $pid 2>/dev/null
+fi
+ok "where nothing can be written, nothing is" gives 0 \
+	env KVARENA_CONF=publish:/no/such/place ./subject ignored.json 1
+ok "nor under too long a name" gives 0 env KVARENA_CONF="publish:/$(printf \
+	'%01100d' 1)" ./subject ignored.json 1
 
 # ---- a pipe ----
 ./subject - 3 >three
