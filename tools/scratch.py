@@ -127,13 +127,13 @@ class Stage:
         """What a kind of stage needs before its tests are built."""
 
     def build_tests(self):
-        self.helpers, self.tests = [], {}
-        for f in sorted(os.listdir(top + "/tests")):
-            if re.match(r"kv\w+\.c$", f):
-                obj = "%s/%s.o" % (self.dir, f[:-2])
-                must([CC] + self.flags + pkg(["--cflags"]) + includes(top) +
-                     ["-I%s/tests" % top, "-c", "%s/tests/%s" % (top, f), "-o", obj])
-                self.helpers.append(obj)
+        self.tests = {}
+        self.helpers = [f[:-2] for f in sorted(os.listdir(top + "/tests"))
+                        if re.match(r"kv\w+\.c$", f)]
+        for h in self.helpers:
+            if self.build_helper(h, top, self.dir):
+                sys.exit("%s does not compile" % h)
+            self.deps[h] = dependencies("%s/%s.d" % (self.dir, h))
         names = sorted(f[:-2] for f in os.listdir(top + "/tests")
                        if re.match(r"t-[\w-]+\.c$", f) and f != "t-adapters-other.c")
         if self.name == "tsan":
@@ -172,9 +172,16 @@ class Stage:
         return [CC, "-shared"] + SANITIZE[self.name] + objects + self.libs + \
             ["-o", out + "/libkvarena.so"]
 
+    def build_helper(self, h, root, out):
+        """What tests share has the library's headers in it, too."""
+        return run([CC] + self.flags + pkg(["--cflags"]) + includes(root) +
+                   ["-I%s/tests" % top, "-MMD", "-MF", "%s/%s.d" % (out, h), "-c",
+                    "%s/tests/%s.c" % (top, h), "-o", "%s/%s.o" % (out, h)]).returncode
+
     def build_test(self, n, root=None, out=None):
         root, out = root or top, out or self.dir
-        objects = self.helpers
+        objects = [o if os.path.exists(o) else "%s/%s.o" % (self.dir, h)
+                   for h in self.helpers for o in ["%s/%s.o" % (out, h)]]
         if n.startswith("fuzz-"):
             sources = ["%s/fuzz/%s.c" % (top, n), top + "/fuzz/replay.c",
                        top + "/fuzz/sanitizers.c"]
@@ -246,6 +253,9 @@ class Stage:
         """The first of these tests that fails on what was rebuilt, or None. Those that
         include a changed header are built anew."""
         headers = {f for f in changed if f.endswith(".h")}
+        for h in self.helpers:
+            if self.deps[h] & headers and self.build_helper(h, root, root):
+                return h + " (does not compile)"
         for n in names:
             where = self.dir
             if self.deps[n] & headers:
