@@ -2,7 +2,8 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * usage: profile-subject DIRECTORY	writes profile.pb and *.folded there
+ * usage: profile-subject DIRECTORY	writes profile.pb and *.folded there, and says
+ *	how many bytes and objects there were, and whether stacks are known or calls
  */
 #include <kv_arena.h>
 
@@ -105,7 +106,8 @@ main(int argc, char **argv)
 	kv_arena_reset_stats(tree);
 	kv_arena_reset_stats(text);
 	write_file(plain, argv[1], "empty.pb", KV_ARENA_PROFILE_PPROF);
-	printf("%lu %lu\n", bytes, objects);
+	printf("%lu %lu %s\n", bytes, objects,
+		kv_arena_has("profile") ? "stacks" : "calls");
 	kv_arena_destroy(tree);
 	kv_arena_destroy(plain);
 	return 0;

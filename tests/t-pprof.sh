@@ -44,9 +44,9 @@ $CC $CPPFLAGS $CFLAGS -O1 -g -I"$top_srcdir/include" -c -o "$tmp/subject.o" \
 	${LIBTOOL:-../libtool} --quiet --tag=CC --mode=link $CC $CFLAGS $LDFLAGS \
 		-no-install -o "$tmp/subject" "$tmp/subject.o" ../lib/libkvarena.la ||
 	exit 99
-truth=$("$tmp/subject" "$tmp") || exit 99
-bytes=${truth% *}
-objects=${truth#* }
+"$tmp/subject" "$tmp" >"$tmp/truth" || exit 99
+read -r bytes objects known <"$tmp/truth"
+[ "$known" = stacks ] || echo "skip: whole stacks: this system does not tell them"
 
 # ---- folded stacks ----
 for kind in bytes objects padding abandoned; do
@@ -112,7 +112,7 @@ same()
 }
 
 if command -v protoc >/dev/null; then
-	ok "protoc decodes it" decoded "$tmp/profile.pb" 5
+	ok "protoc decodes it" decoded "$tmp/profile.pb" 3
 	field=0
 	for kind in bytes objects padding abandoned; do
 		field=$((field + 1))
@@ -143,7 +143,9 @@ drawn()
 if [ -x $tool ]; then
 	ok "it is drawn" drawn "$tmp/bytes.folded"
 	ok "no draft is left" test ! -e "$tmp/flame.svg.part"
-	for name in main parse new_node new_name grow_text; do
+	callers='main parse'
+	[ "$known" = stacks ] || callers=
+	for name in $callers new_node new_name grow_text; do
 		ok "$name is found in its file" grep -q "<title>$name: " "$tmp/flame.svg"
 	done
 	ok "arenas are at the bottom" grep -q '<title>tree/text &lt;&amp;&gt;: ' \

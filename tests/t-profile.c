@@ -287,7 +287,7 @@ static uint64_t number_in(const kv_arena_t *a, unsigned field);
 __attribute__((__noinline__)) void
 profile_small(kv_arena_t *a)
 {
-	char *p = kvt_alloc(a, 24);
+	char *p = kv_arena_alloc(a, 24);
 
 	kvt_true(p != NULL);
 	*p = 1;
