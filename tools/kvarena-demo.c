@@ -63,6 +63,15 @@ die(int status, const char *what, const char *why)
 	exit(status);
 }
 
+/* Status 0, if what was said has arrived. */
+static int
+finish(void)
+{
+	if (fflush(stdout) != 0 || ferror(stdout))
+		die(1, "standard output", strerror(errno));
+	return 0;
+}
+
 static double
 now(void)
 {
@@ -534,10 +543,10 @@ read_options(int argc, char **argv)
 			break;
 		case 'h':
 			fputs(usage, stdout);
-			exit(0);
+			exit(finish());
 		case 'V':
 			printf("kvarena-demo %s\n", kv_arena_version());
-			exit(0);
+			exit(finish());
 		default:
 			fputs(usage, stderr);
 			exit(2);
@@ -556,7 +565,5 @@ main(int argc, char **argv)
 	read_files(argv + optind, (size_t)(argc - optind));
 	compare();
 	forget_files();
-	if (fflush(stdout) != 0 || ferror(stdout))
-		die(1, "standard output", strerror(errno));
-	return 0;
+	return finish();
 }
