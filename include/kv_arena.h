@@ -508,7 +508,7 @@ typedef enum {
 
 /* Write what was sampled in an arena and its children; NULL: in every live arena,
  * which may be in use meanwhile. Functions are named as far as the dynamic symbols
- * tell; others are "file+0xoffset", for addr2line. -1: EINVAL, no out or an unknown
+ * tell; others are "file+0xoffset", from where the file begins. -1: EINVAL, no out or an unknown
  * format; ENOMEM; EIO: out could not be written. [any] Cost: the stacks, of which a
  * copy is made first. */
 int kv_arena_write_profile(const kv_arena_t *arena, FILE *out,
