@@ -508,9 +508,9 @@ typedef enum {
 
 /* Write what was sampled in an arena and its children; NULL: in every live arena,
  * which may be in use meanwhile. Functions are named as far as the dynamic symbols
- * tell; others are "file+0xoffset", from where the file begins. -1: EINVAL, no out or an unknown
- * format; ENOMEM; EIO: out could not be written. [any] Cost: the stacks, of which a
- * copy is made first. */
+ * tell; others are "file+0xoffset", from where the file begins. -1: EINVAL, no out or
+ * an unknown format; ENOMEM; EIO: out could not be written. [any] Cost: the stacks, of
+ * which a copy is made first. */
 int kv_arena_write_profile(const kv_arena_t *arena, FILE *out,
 	kv_arena_profile_format_t format);
 
