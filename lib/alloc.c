@@ -7,6 +7,7 @@
 #include "front.h"
 #include "holding.h"
 #include "oom.h"
+#include "otel.h"
 #include "publish.h"
 #include "shard.h"
 #include "size.h"
@@ -34,28 +35,34 @@ set_apart(struct kva_arena *a, struct kva_window *w, size_t size)
 }
 
 static KVA_COLD void
-note_pick(const struct kva_arena *a, struct kva_window *w, const void *caller)
+note_pick(struct kva_arena *a, struct kva_window *w, void *p, size_t size,
+	const void *caller)
 {
 	struct kva_amounts amounts;
 
-	if (kva_window_pick(w, &amounts))
-		kva_sites_add(kva_arena_sites(a), &amounts, caller);
+	if (!kva_window_pick(w, &amounts))
+		return;
+	kva_sites_add(kva_arena_sites(a), &amounts, caller);
+	if (p)
+		kva_otel_alloc(a, p, size, (uint64_t)amounts.of[KVA_BYTES]);
 }
 
-/* Note what was sampled, if it was. */
+/* Note what was sampled, if it was; p: of an allocation. */
 static inline void
-note(const struct kva_arena *a, struct kva_window *w, const void *caller)
+note(struct kva_arena *a, struct kva_window *w, void *p, size_t size,
+	const void *caller)
 {
 	if (kva_unlikely(w->sampler != NULL))
-		note_pick(a, w, caller);
+		note_pick(a, w, p, size, caller);
 }
 
 /* What is asked for a caller is an allocation, and else a record. */
 static void
-account(struct kva_arena *a, struct kva_window *w, size_t size, const void *caller)
+account(struct kva_arena *a, struct kva_window *w, void *p, size_t size,
+	const void *caller)
 {
 	if (caller)
-		note(a, w, caller);
+		note(a, w, p, size, caller);
 	else
 		set_apart(a, w, size);
 }
@@ -70,7 +77,7 @@ try_shared(struct kva_arena *a, size_t size, size_t alignment, const void *calle
 		return NULL;
 	p = kva_shard_alloc(s, size, alignment);
 	if (p)
-		account(a, &s->window, size, caller);
+		account(a, &s->window, p, size, caller);
 	kva_shard_leave(s);
 	return p;
 }
@@ -85,7 +92,7 @@ try_once(struct kva_arena *a, size_t size, size_t alignment, const void *caller)
 	kva_debug_enter(a);
 	p = kva_arena_alloc(a, size, alignment);
 	if (p)
-		account(a, &a->front.window, size, caller);
+		account(a, &a->front.window, p, size, caller);
 	kva_debug_leave(a);
 	return p;
 }
@@ -279,7 +286,7 @@ resize_in_place(struct kva_arena *a, void *p, size_t old_size, size_t new_size,
 		return false;
 	if (new_size > old_size)
 		define(a, (char *)p + old_size, new_size - old_size);
-	note(a, w, caller);
+	note(a, w, NULL, 0, caller);
 	return true;
 }
 
@@ -300,7 +307,7 @@ abandon(struct kva_arena *a, size_t bytes, const void *caller)
 	}
 	kva_window_draw_abandoned(w, bytes);
 	kva_window_show(w);
-	note(a, w, caller);
+	note(a, w, NULL, 0, caller);
 }
 
 void *

@@ -8,6 +8,7 @@
 #include "charge.h"
 #include "front.h"
 #include "holding.h"
+#include "otel.h"
 #include "size.h"
 #include "watch.h"
 
@@ -245,21 +246,22 @@ retire_all(struct kva_arena *a)
 		use_spare(a, &a->front, 0);
 }
 
-/* The allocations of fences younger than last end. */
+/* The allocations that are younger than these end. */
 static void
-end_fences(struct kva_arena *a, struct kva_fence *last)
+tell_ends(struct kva_arena *a, struct kva_fence *last, struct kva_told *last_told)
 {
 	if (!a->extras)
 		return;
 	if (a->setup.traced)
 		kva_fence_tell_ends(a->extras->fences, last, __builtin_return_address(0));
 	a->extras->fences = last;
+	kva_otel_end(a, last_told);
 }
 
 void
 kva_arena_reset(struct kva_arena *a)
 {
-	end_fences(a, NULL);
+	tell_ends(a, NULL, NULL);
 	if (a->tolls && !start_over(a))
 		retire_all(a);
 	a->resets++;
@@ -282,6 +284,7 @@ kva_arena_save(struct kva_arena *a, struct kva_snapshot *s)
 		.abandoned = a->bytes.abandoned, .records = a->bytes.records,
 		.asked = kva_arena_asked(a) - a->bytes.asked_before,
 		.fences = a->extras ? a->extras->fences : NULL,
+		.told = a->extras ? a->extras->told : NULL,
 	};
 }
 
@@ -293,7 +296,7 @@ kva_arena_restore(struct kva_arena *a, const struct kva_snapshot *s)
 	struct kva_window *w = &a->front.window;
 	char *limit = s->limit;
 
-	end_fences(a, s->fences);
+	tell_ends(a, s->fences, s->told);
 	if (!a->setup.late && s->block && limit > s->block->base + s->block->size)
 		limit = s->block->base + s->block->size;
 
@@ -447,6 +450,7 @@ kva_arena_absorb(struct kva_arena *into, struct kva_arena *from)
 	size_t headers = from->nblocks * sizeof(struct kva_block);
 	size_t moved = cost_of_blocks(from);
 
+	kva_otel_end(from, NULL);	/* as far as from is concerned */
 	if (!from->blocks)
 		return;
 	for (unsigned i = 0; i < kva_arena_nfronts(from); i++)
@@ -491,7 +495,7 @@ kva_arena_fini(struct kva_arena *a)
 {
 	struct kva_block *b;
 
-	end_fences(a, NULL);
+	tell_ends(a, NULL, NULL);
 	while ((b = a->blocks) != NULL) {
 		a->blocks = b->next;
 		a->nblocks--;

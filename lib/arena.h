@@ -18,6 +18,7 @@
 struct kva_defer;
 struct kva_mark;
 struct kva_shown;
+struct kva_told;
 struct kva_team;
 
 /* The window through which an arena hands out a block. An UNSAFE arena's one user
@@ -53,6 +54,7 @@ struct kva_extras {
 	kv_arena_block_source_t source;
 	char name[32];
 	struct kva_fence *fences;	/* atomic; newest first */
+	struct kva_told *told;		/* atomic; otel.h, newest first */
 	struct kva_shown *shown;	/* publish.h; NULL: nothing is published */
 	struct kva_sites *sites;	/* what was sampled; NULL: nothing is */
 };
@@ -218,6 +220,7 @@ struct kva_snapshot {
 	size_t handed, tails, abandoned, records;
 	uint64_t asked;			/* live bytes asked for */
 	struct kva_fence *fences;
+	struct kva_told *told;
 };
 void kva_arena_save(struct kva_arena *a, struct kva_snapshot *s);
 void kva_arena_restore(struct kva_arena *a, const struct kva_snapshot *s);

@@ -71,6 +71,12 @@ in_the_file()
 			grep -c "Name: $probe\$")" -gt 0
 	done
 
+	for probe in alloc free; do
+		ok "a note of $probe, with a semaphore" test "$(grep -A2 \
+			'Provider: otel_memory$' notes | grep -A1 "Name: $probe\$" |
+			grep -c 'Semaphore: 0x0*[1-9a-f]')" -gt 0
+	done
+
 	# At each place there is one instruction, which does nothing.
 	command -v objdump >/dev/null 2>&1 || return
 	objdump -d "$library" | tr '\t' ' ' >code
@@ -129,7 +135,31 @@ in_a_debugger()
 	ok "oom, with what could not be had" says seen '^oom 0x[0-9a-f]+ small 1234567$'
 	ok "reset, with what is held" says seen "^reset $root root 1[0-9]{6}\$"
 	ok "destroy" says seen "^destroy $root root [0-9]+\$"
+	samples_in_a_debugger
 	ok "of all arenas" test "$(grep -c '^destroy ' seen)" = 4
+}
+
+# gdb counts itself in the semaphores, as any tracer does.
+samples_in_a_debugger()
+{
+	for probe in alloc free; do
+		cat <<END
+break -probe-stap otel_memory:$probe
+commands
+silent
+printf "$probe %#lx\n", \$_probe_arg0
+continue
+end
+END
+	done >hooks
+	printf '%s\n' 'set environment KVARENA_CONF sample:50000' 'break main' run \
+		'source hooks' continue >watch
+	HOME=$tmp gdb -nx -batch -iex 'set debuginfod enabled off' -x watch \
+		./gdb-subject </dev/null >samples 2>&1
+	sed -n 's/^alloc //p' samples | sort >allocated
+	sed -n 's/^free //p' samples | sort >freed
+	ok "samples, with OpenTelemetry's names" test "$(wc -l <allocated)" -gt 10
+	ok "each is given back" cmp allocated freed
 }
 
 if grep -q '^#define HAVE_SYS_SDT_H 1' "$build/config.h"; then
