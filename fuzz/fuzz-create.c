@@ -52,11 +52,13 @@ some_name(struct input *in, char name[64])
 	return name;
 }
 
+#define RESERVED (sizeof(kv_arena_config_t){ 0 }.reserved / sizeof(void *))
+
 /* Whether kv_arena.h says EINVAL. */
 static bool
 is_invalid(const kv_arena_config_t *c)
 {
-	for (size_t i = 0; i < 8; i++)
+	for (size_t i = 0; i < RESERVED; i++)
 		if (c->reserved[i])
 			return true;
 	return (unsigned)c->thread_mode > 1 || (unsigned)c->numa_policy > 3 ||
@@ -92,7 +94,7 @@ configure(kv_arena_config_t *c, struct input *in, struct kvt_source *source,
 	source->budget = SIZE_MAX;
 	switch (odd % 16) {
 	case 0:
-		c->reserved[odd / 16 % 8] = name;
+		c->reserved[odd / 16 % RESERVED] = name;
 		break;
 	case 1:
 		c->thread_mode = (kv_arena_thread_mode_t)(odd / 16 - 3);
