@@ -9,6 +9,10 @@ if [ -n "$EMULATOR" ] || [ ! -d /sys/devices/system/node/node0 ]; then
 	echo "skip: the system tells of no nodes"
 	exit 77
 fi
+if [ ! -x $bench ]; then
+	echo "skip: kvarena-bench is not built"
+	exit 77
+fi
 
 $bench --numa 1 >t-numa-bench.out 2>t-numa-bench.err
 status=$?
