@@ -86,9 +86,20 @@ obtain(struct kva_arena *a, size_t capacity)
 	return b;
 }
 
+/* What a block is charged with. */
+static size_t
+cost(const struct kva_block *b)
+{
+	return b->size + sizeof *b;
+}
+
+/* Give a block away, and only then its charge back: or the source would have it and
+ * what another thread gets in its place, and a limit would not hold. */
 static void
 surrender(struct kva_arena *a, struct kva_block *b, bool keep_warm)
 {
+	size_t charged = cost(b);
+
 	open_up(b);
 	if (b->borrowed) {	/* and its descriptor is in the buffer too */
 		kva_watch_restore(b->base, b->capacity);
@@ -99,13 +110,7 @@ surrender(struct kva_arena *a, struct kva_block *b, bool keep_warm)
 	} else {
 		kva_cache_discard(a->cache, b);
 	}
-}
-
-/* What a block is charged with. */
-static size_t
-cost(const struct kva_block *b)
-{
-	return b->size + sizeof *b;
+	kva_arena_uncharge(a, charged);
 }
 
 struct kva_block *
@@ -152,7 +157,6 @@ kva_arena_fetch(struct kva_arena *a, size_t size, size_t alignment, bool own)
 void
 kva_arena_unfetch(struct kva_arena *a, struct kva_block *b)
 {
-	kva_arena_uncharge(a, cost(b));
 	surrender(a, b, true);
 }
 
@@ -175,12 +179,12 @@ kva_holding_link(struct kva_arena *a, struct kva_block *b)
 	}
 }
 
-/* A block leaves the arena. It is in no list. */
+/* A block leaves the arena, charged until it is surrendered. It is in no list. */
 void
 kva_holding_uncount(struct kva_arena *a, struct kva_block *b)
 {
 	a->bytes.headers -= sizeof *b;
-	kva_arena_unhold(a, cost(b));
+	a->bytes.reserved -= cost(b);
 	a->tolls->returned++;
 }
 

@@ -9,6 +9,7 @@
 #include "watch.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- Blocks ---------------------------------------------------------------- */
@@ -95,6 +96,48 @@ START_TEST(under_a_tight_limit_a_source_is_asked_for_just_enough)
 	kvi_destroy(a);
 	kvt_eq(source.held, 0);
 	kvt_eq(source.faults, 0);
+}
+END_TEST
+
+static const struct kva_arena *charged_arena;
+static size_t charged_at_give;
+
+static void *
+take_plainly(void *context, size_t size)
+{
+	(void)context;
+	return malloc(size);
+}
+
+static void
+give_and_note(void *context, void *block, size_t size)
+{
+	(void)context;
+	(void)size;
+	charged_at_give = kva_load_relaxed(&charged_arena->charged);
+	free(block);
+}
+
+START_TEST(a_block_is_charged_until_its_source_has_it)
+{
+	const kv_arena_block_source_t source = { take_plainly, give_and_note, NULL };
+	kv_arena_config_t config = kvi_config(KV_ARENA_THREAD_UNSAFE);
+	struct kva_block *b;
+	kv_arena_t *a;
+
+	config.block_source = source;
+	a = kvi_create(&config);
+	charged_arena = kva_arena_of(a);
+	b = kva_arena_fetch(kva_arena_of(a), 1000, 8, false);
+	kvt_true(b != NULL);
+	kva_arena_unfetch(kva_arena_of(a), b);
+	kvt_cmp(charged_at_give, >=, charged_arena->charged + 1000);
+
+	kvt_true(kvt_alloc(a, 3 * MIB) != NULL);
+	kv_arena_reset(a);
+	kv_arena_compact(a);
+	kvt_cmp(charged_at_give, >=, charged_arena->charged + 3 * MIB);
+	kvi_destroy(a);
 }
 END_TEST
 
@@ -263,10 +306,11 @@ END_TEST
 
 START_TEST(a_warm_mapping_is_named_only_if_that_is_news)
 {
-	kv_arena_t *a = create_named("first");
+	kv_arena_t *a;
 
 	if (kvt_skip_if_apart())	/* blocks rest there */
 		return;
+	a = create_named("first");
 	kva_os.label = note_label;
 	labels_for(a, 3 * MIB);
 	kvi_destroy(a);
@@ -282,10 +326,12 @@ END_TEST
 
 START_TEST(what_arenas_share_has_no_arenas_name)
 {
-	kv_arena_t *a = create_named("first"), *b = create_named("second");
+	kv_arena_t *a, *b;
 
 	if (kvt_skip_if_apart())
 		return;
+	a = create_named("first");
+	b = create_named("second");
 	kva_os.label = note_label;
 	kvt_eq(labels_for(a, 100), 1);
 	kvt_true(strcmp(label.name, "kvarena") == 0);
@@ -353,6 +399,7 @@ main(void)
 	tcase_add_test(g, blocks_double_up_to_the_largest);
 	tcase_add_loop_test(g, large_requests_get_a_block_of_their_own, 0, 2);
 	tcase_add_test(g, a_fetched_block_that_is_not_needed_goes_back);
+	tcase_add_test(g, a_block_is_charged_until_its_source_has_it);
 	tcase_add_test(g, under_a_tight_limit_a_source_is_asked_for_just_enough);
 	tcase_add_test(g, owned_is_what_lies_in_a_block);
 
