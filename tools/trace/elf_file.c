@@ -35,6 +35,7 @@ struct image {
 
 struct kvt_elf {
 	struct image image;
+	struct image debug;		/* its debug file's, if that is needed */
 	const ElfW(Phdr) *segments;
 	unsigned nsegments;
 	struct function *functions;	/* by start */
@@ -186,7 +187,6 @@ kvt_elf_open(const char *path)
 	struct kvt_elf *elf = kvt_array(1, sizeof(*elf));
 	const ElfW(Ehdr) *h;
 	const ElfW(Shdr) *table;
-	struct image debug;
 
 	if (!map_image(&elf->image, path) || !(h = header_of(&elf->image))) {
 		free(elf);
@@ -198,13 +198,31 @@ kvt_elf_open(const char *path)
 	elf->nsegments = elf->segments ? h->e_phnum : 0;
 	if ((table = section_of_type(&elf->image, SHT_SYMTAB)))
 		read_functions(elf, &elf->image, table);
-	else if (open_debug_file(&elf->image, &debug) &&
-		(table = section_of_type(&debug, SHT_SYMTAB)))
-		read_functions(elf, &debug, table);
+	else if (open_debug_file(&elf->image, &elf->debug) &&
+		(table = section_of_type(&elf->debug, SHT_SYMTAB)))
+		read_functions(elf, &elf->debug, table);
 	if (elf->nfunctions == 0 &&
 		(table = section_of_type(&elf->image, SHT_DYNSYM)))
 		read_functions(elf, &elf->image, table);
 	return elf;
+}
+
+static void
+unmap_image(const struct image *im)
+{
+	if (im->data)
+		munmap((void *)(uintptr_t)im->data, im->size);
+}
+
+void
+kvt_elf_close(struct kvt_elf *elf)
+{
+	if (!elf)
+		return;
+	unmap_image(&elf->image);
+	unmap_image(&elf->debug);
+	free(elf->functions);
+	free(elf);
 }
 
 uint64_t

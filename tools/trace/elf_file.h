@@ -13,6 +13,9 @@ struct kvt_elf;
  * ELF file of this machine, or it cannot be read. */
 struct kvt_elf *kvt_elf_open(const char *path);
 
+/* End it, and the names that it gave. NULL is fine. */
+void kvt_elf_close(struct kvt_elf *elf);
+
 /* Return the address that the file itself gives to the byte at offset. */
 uint64_t kvt_elf_address(const struct kvt_elf *elf, uint64_t offset);
 

@@ -340,6 +340,8 @@ kvt_flame(int argc, char **argv)
 		kvt_fail("no memory for %s", file);
 	read_stacks(&g, file, text);
 	kvt_whole_write(output, write_picture, &g);
+	while (g.paths.n > 0)
+		kvt_elf_close(g.files[--g.paths.n]);
 	kvt_names_free(&g.names);
 	kvt_names_free(&g.tokens);
 	kvt_names_free(&g.paths);
