@@ -69,10 +69,13 @@ else
 	echo "skip: no static program can be made here"
 fi
 
-# can_preload FILE -- it is there, and the dynamic linker has nothing to say of it
+# can_preload FILE -- it is there, and the dynamic linker of the programs that $CC
+# makes has nothing to say of it
+echo 'int main(void) { return 0; }' >"$tmp/nothing.c"
+$CC $CFLAGS $LDFLAGS -o "$tmp/nothing" "$tmp/nothing.c" || exit 99
 can_preload()
 {
-	[ -e "$1" ] && [ -z "$(LD_PRELOAD=$1 /bin/true 2>&1)" ]
+	[ -e "$1" ] && [ -z "$(LD_PRELOAD=$1 "$tmp/nothing" 2>&1)" ]
 }
 
 tried=
