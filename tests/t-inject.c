@@ -400,12 +400,15 @@ do_write_profile(struct kvj_scene *s)
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
 	bool good = true;
+	int error;
 
 	for (int format = 0; good && format < 5; format++)
 		good = kv_arena_write_profile(format % 2 ? s->a : NULL, out,
 			(kv_arena_profile_format_t)format) == 0;
+	error = errno;
 	fclose(out);
 	free(text);
+	errno = error;
 	return good;
 }
 
