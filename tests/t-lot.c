@@ -65,7 +65,7 @@ START_TEST(distances_are_exponentially_distributed)
 		squares += x * x;
 		longer += x > 2 * interval;
 		kvt_eq(l.until % 8, 0);
-		kvt_true(kva_lot_draw(&l, l.until + 1));
+		kvt_true(kva_lot_draw(&l, (size_t)l.until + 1));
 	}
 	mean = sum / n;
 	spread = sqrt(squares / n - mean * mean);
