@@ -96,8 +96,10 @@ kva_lot_chance(uint64_t interval, size_t n)
 
 	if (x > 64)
 		return 1;
-	for (; x > 1. / 32; x /= 2)
+	while (x > 1. / 32) {
+		x /= 2;
 		halvings++;
+	}
 	q = x * (1 - x / 2 * (1 - x / 3 * (1 - x / 4 * (1 - x / 5 * (1 - x / 6)))));
 	while (halvings-- > 0)
 		q *= 2 - q;

@@ -13,6 +13,7 @@
 #include <inttypes.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -21,7 +22,6 @@
 #include <fcntl.h>
 #include <numa.h>
 #include <numaif.h>
-#include <stdlib.h>
 #include <unistd.h>
 #endif
 
@@ -82,22 +82,34 @@ linux_label(void *p, size_t size, const char *name)
 	return prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, p, size, name);
 }
 
-/* "start-end rwxp offset device inode    path" */
+/* Read "start-end rwxp offset device inode    path"; false: it is no code. */
+static bool
+read_mapping(const char *line, struct kva_mapping *m)
+{
+	char *at;
+
+	m->start = (uintptr_t)strtoull(line, &at, 16);
+	if (*at != '-')
+		return false;
+	m->end = (uintptr_t)strtoull(at + 1, &at, 16);
+	if (strlen(at) < 6 || at[3] != 'x')
+		return false;
+	m->offset = strtoull(at + 6, NULL, 16);
+	m->path = strchr(line, '/');
+	return m->path != NULL;
+}
+
 static void
 linux_mappings(void (*visit)(void *context, const struct kva_mapping *m),
 	void *context)
 {
 	FILE *f = fopen("/proc/self/maps", "re");
 	char line[4096 + 128];
+	struct kva_mapping m;
 
 	while (f && fgets(line, sizeof line, f)) {
-		struct kva_mapping m;
-		char *path = strchr(line, '/');
-
 		line[strcspn(line, "\n")] = '\0';
-		m.path = path;
-		if (path && sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %*2cx%*c %" SCNx64,
-				&m.start, &m.end, &m.offset) == 3)
+		if (read_mapping(line, &m))
 			visit(context, &m);
 	}
 	if (f)

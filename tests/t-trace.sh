@@ -24,6 +24,10 @@ fi
 [ -z "$recorder" ] || ${LIBTOOL:-../libtool} --quiet --tag=CC --mode=link $CC $CFLAGS \
 	-I"$src/../include" $LDFLAGS -no-install -o "$tmp/arenas" \
 	"$src/trace-arenas.c" ../lib/libkvarena.la -lpthread || exit 99
+if [ -n "$recorder" ] && [ -n "$(LD_PRELOAD=$recorder sh -c : 2>&1)" ]; then
+	echo "skip: the recorder is not for this machine's shell"
+	recorder=
+fi
 cd "$tmp" || exit 99
 
 # ok WHAT COMMAND... -- one check: COMMAND succeeds
