@@ -44,7 +44,7 @@ static void
 allocate(kv_arena_t *a, struct kvt_book *book)
 {
 	for (size_t i = 1; i < 100; i++) {
-		size_t size = i % 20 ? i * 31 % 900 + 1 : i * 20000;
+		size_t size = i % 20 ? i * 31 % 900 + 1 : i == 60 ? 600000 : i * 2000;
 		void *p = kvt_alloc(a, size);
 
 		if (p)
