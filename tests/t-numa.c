@@ -389,6 +389,7 @@ START_TEST(interleaved_memory_has_small_pages_unless_huge_ones_are_required)
 	kv_arena_t *a;
 
 	kva_os.huge = note_huge;
+	wanted = declined = 0;
 	a = create_at(KV_ARENA_THREAD_UNSAFE, KV_ARENA_NUMA_INTERLEAVE, -1);
 	kvi_load(a, 5 * MIB);
 	kvi_destroy(a);
@@ -500,11 +501,11 @@ START_TEST(reports_tell_why_nothing_is_told)
 		int error;
 		const char *reason;
 	} rows[] = {
-		{ EPERM, "not placed as asked: not permitted\n" },
-		{ ENOSYS, "not placed as asked: no NUMA here\n" },
-		{ ENOTSUP, "not placed as asked: no NUMA here\n" },
 		{ ENOMEM, "not placed as asked: the node is full\n" },
 		{ EIO, "not placed as asked: refused\n" },
+		{ EPERM, "not placed as asked: not permitted\n" },	/* and stays so */
+		{ ENOSYS, "not placed as asked: no NUMA here\n" },
+		{ ENOTSUP, "not placed as asked: no NUMA here\n" },
 	};
 	kv_arena_t *a = create_at(KV_ARENA_THREAD_SAFE, KV_ARENA_NUMA_LOCAL, -1);
 	bool forbids = rows[_i].error == EPERM || rows[_i].error == ENOSYS ||
