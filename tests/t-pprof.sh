@@ -149,16 +149,21 @@ if [ -x $tool ]; then
 	ok "no draft is left" test ! -e "$tmp/flame.svg.part"
 	callers='main parse'
 	[ "$known" = stacks ] || callers=
-	for name in $callers new_node new_name grow_text; do
-		ok "$name is found in its file" grep -q "<title>$name: " "$tmp/flame.svg"
-	done
+	if grep -q 'subject+0x' "$tmp/bytes.folded"; then
+		for name in $callers new_node new_name grow_text; do
+			ok "$name is found in its file" \
+				grep -q "<title>$name: " "$tmp/flame.svg"
+		done
+		# Equal calls are one frame: of the first parse there is one.
+		ok "frames of one function are one" test \
+			"$(grep -c '<title>grow_text: ' "$tmp/flame.svg")" = 1
+	else
+		echo "skip: names: a static program is not told its own file"
+	fi
 	ok "arenas are at the bottom" grep -q '<title>tree/text &lt;&amp;&gt;: ' \
 		"$tmp/flame.svg"
 	ok "it needs nothing else" sh -c '! grep -E "href=|src=|url\(|<script" "$1"' - \
 		"$tmp/flame.svg"
-	# Equal calls are one frame: of the first parse there is one.
-	ok "frames of one function are one" test \
-		"$(grep -c '<title>grow_text: ' "$tmp/flame.svg")" = 1
 	! command -v xmllint >/dev/null ||
 		ok "it is XML" xmllint --noout "$tmp/flame.svg"
 	printf 'a;b 3\na;c 1\n\na;b;a 4\n' >"$tmp/small"
