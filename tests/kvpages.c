@@ -5,6 +5,9 @@
 #include "config.h"
 #include "kvpages.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #ifdef _WIN32
 #include <windows.h>
 #include <psapi.h>
@@ -63,7 +66,6 @@ kvpg_stops_writing(void *p)
 #include <errno.h>
 #include <signal.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -133,3 +135,17 @@ kvpg_stops_writing(void *p)
 	return is_fatal(p, true);
 }
 #endif
+
+bool
+kvpg_map_says(const char *text)
+{
+	FILE *f = fopen("/proc/self/smaps", "r");
+	char line[512];
+	bool found = false;
+
+	while (f && !found && fgets(line, sizeof line, f))
+		found = strstr(line, text) != NULL;
+	if (f)
+		fclose(f);
+	return found;
+}

@@ -18,6 +18,9 @@ bool kvpg_is_resident(const void *p);
 bool kvpg_stops_reading(const void *p);
 bool kvpg_stops_writing(void *p);
 
+/* Whether the system's map of the process has this text. */
+bool kvpg_map_says(const char *text);
+
 /* The size of a page. */
 size_t kvpg_size(void);
 

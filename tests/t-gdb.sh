@@ -9,6 +9,8 @@ tmp=$(mktemp -d) || exit 99
 trap 'rm -rf "$tmp"' EXIT
 checks=0
 failed=0
+# shellcheck source=/dev/null
+. "${top_srcdir:-..}/tests/kvtest.sh"
 
 skip()
 {
@@ -36,26 +38,6 @@ ${LIBTOOL:-$build/libtool} --quiet --tag=CC --mode=link $CC $CFLAGS -g \
 	-I"$src/include" $LDFLAGS -no-install -o "$tmp/subject" \
 	"$src/tests/gdb-subject.c" "$build/lib/libkvarena.la" -lpthread || exit 99
 cd "$tmp" || exit 99
-
-# ok WHAT COMMAND... -- one check: COMMAND succeeds
-ok()
-{
-	what=$1
-	shift
-	checks=$((checks + 1))
-	"$@" && return
-	echo "FAIL: $what"
-	failed=$((failed + 1))
-}
-
-# says FILE PATTERN
-says()
-{
-	grep -Eq -e "$2" "$1" && return
-	echo "nothing like '$2' in:"
-	cat "$1"
-	return 1
-}
 
 cat >look <<'END'
 kvarena arenas

@@ -5,6 +5,7 @@
 #include "front.h"
 #include "holding.h"
 #include "kvinside.h"
+#include "kvpages.h"
 #include "kvsource.h"
 #include "watch.h"
 
@@ -360,20 +361,6 @@ START_TEST(names_that_the_system_would_not_take_are_passed_over)
 }
 END_TEST
 
-static bool
-is_in_smaps(const char *text)
-{
-	FILE *f = fopen("/proc/self/smaps", "r");
-	char line[512];
-	bool found = false;
-
-	while (f && !found && fgets(line, sizeof line, f))
-		found = strstr(line, text) != NULL;
-	if (f)
-		fclose(f);
-	return found;
-}
-
 /* tests/numa has the same on a kernel that is known to name mappings. */
 START_TEST(smaps_shows_the_names_of_arenas)
 {
@@ -381,7 +368,7 @@ START_TEST(smaps_shows_the_names_of_arenas)
 	bool found;
 
 	kvt_true(kvt_alloc(a, 3 * MIB) != NULL);
-	found = is_in_smaps("[anon:kvarena:orders of May]");
+	found = kvpg_map_says("[anon:kvarena:orders of May]");
 	if (kva_os.label(kva_arena_of(a)->blocks->base, 2 * MIB, "probe") == 0)
 		kvt_true(found);
 	else

@@ -196,26 +196,12 @@ START_TEST(huge_pages_may_be_asked_for_and_declined)
 }
 END_TEST
 
-static bool
-is_in_maps(const char *text)
-{
-	FILE *f = fopen("/proc/self/maps", "r");
-	char line[512];
-	bool found = false;
-
-	while (f && !found && fgets(line, sizeof line, f))
-		found = strstr(line, text) != NULL;
-	if (f)
-		fclose(f);
-	return found;
-}
-
 START_TEST(labelled_pages_have_their_name_in_the_map)
 {
 	char *p = map_pages(2);
 
 	if (worked(kva_os.label(p, 2 * page(), "kvarena-test")))
-		kvt_true(is_in_maps("kvarena-test"));
+		kvt_true(kvpg_map_says("kvarena-test"));
 	unmap_pages(p, 2);
 }
 END_TEST

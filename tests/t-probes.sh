@@ -8,6 +8,8 @@ tmp=$(mktemp -d) || exit 99
 trap 'rm -rf "$tmp"' EXIT
 checks=0
 failed=0
+# shellcheck source=/dev/null
+. "${top_srcdir:-..}/tests/kvtest.sh"
 
 skip()
 {
@@ -20,26 +22,6 @@ library=$build/lib/.libs/libkvarena.so
 [ -z "$EMULATOR" ] || skip "the library is for another machine"
 readelf -n /dev/null >/dev/null 2>&1
 [ $? != 127 ] || skip "there is no readelf"
-
-# ok WHAT COMMAND... -- one check: COMMAND succeeds
-ok()
-{
-	what=$1
-	shift
-	checks=$((checks + 1))
-	"$@" && return
-	echo "FAIL: $what"
-	failed=$((failed + 1))
-}
-
-# says FILE PATTERN
-says()
-{
-	grep -Eq -e "$2" "$1" && return
-	echo "nothing like '$2' in:"
-	cat "$1"
-	return 1
-}
 
 cat >"$tmp/has.c" <<'END'
 #include <kv_arena.h>

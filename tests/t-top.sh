@@ -9,6 +9,8 @@ tmp=$(mktemp -d) || exit 99
 trap 'rm -rf "$tmp" "/dev/shm/kvarena.t-top-$$" "/dev/shm/kvarena.t-top-own-$$"' EXIT
 checks=0
 failed=0
+# shellcheck source=/dev/null
+. "${top_srcdir:-..}/tests/kvtest.sh"
 
 if [ ! -x "$tool" ] || [ -n "$EMULATOR" ]; then
 	echo "skip: kvarena-top is not here"
@@ -19,39 +21,6 @@ ${LIBTOOL:-$build/libtool} --quiet --tag=CC --mode=link $CC $CFLAGS -I"$src/incl
 	$LDFLAGS -o "$tmp/subject" "$src/tests/top-subject.c" \
 	"$build/lib/libkvarena.la" || exit 99
 cd "$tmp" || exit 99
-
-# ok WHAT COMMAND... -- one check: COMMAND succeeds
-ok()
-{
-	what=$1
-	shift
-	checks=$((checks + 1))
-	"$@" && return
-	echo "FAIL: $what"
-	failed=$((failed + 1))
-}
-
-# gives STATUS COMMAND... -- its output is then in out and err
-gives()
-{
-	want=$1
-	shift
-	"$@" >out 2>err
-	got=$?
-	[ $got = "$want" ] && return
-	echo "status $got instead of $want: $*"
-	cat out err
-	return 1
-}
-
-# says FILE PATTERN
-says()
-{
-	grep -Eq -e "$2" "$1" && return
-	echo "nothing like '$2' in:"
-	cat "$1"
-	return 1
-}
 
 # ---- one report ----
 ./subject report.json 1 || exit 99

@@ -11,6 +11,8 @@ tmp=$(mktemp -d) || exit 99
 trap 'rm -rf "$tmp"' EXIT
 checks=0
 failed=0
+# shellcheck source=/dev/null
+. "${top_srcdir:-..}/tests/kvtest.sh"
 
 if [ ! -x "$tool" ]; then
 	echo "skip: kvarena-trace is for Linux"
@@ -29,39 +31,6 @@ if [ -n "$recorder" ] && [ -n "$(LD_PRELOAD=$recorder sh -c : 2>&1)" ]; then
 	recorder=
 fi
 cd "$tmp" || exit 99
-
-# ok WHAT COMMAND... -- one check: COMMAND succeeds
-ok()
-{
-	what=$1
-	shift
-	checks=$((checks + 1))
-	"$@" && return
-	echo "FAIL: $what"
-	failed=$((failed + 1))
-}
-
-# gives STATUS COMMAND... -- its output is then in $tmp/out and $tmp/err
-gives()
-{
-	want=$1
-	shift
-	"$@" >out 2>err
-	got=$?
-	[ $got = "$want" ] && return
-	echo "status $got instead of $want: $*"
-	cat out err
-	return 1
-}
-
-# says FILE PATTERN
-says()
-{
-	grep -Eq -e "$2" "$1" && return
-	echo "nothing like '$2' in:"
-	cat "$1"
-	return 1
-}
 
 # counted TRACE NAME NUMBER -- as --summary has it
 counted()
