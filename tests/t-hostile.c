@@ -47,7 +47,7 @@ ask_for_too_much(void *worker)
 	struct kvt_worker *w = worker;
 
 	for (size_t i = 0; i < w->n; i++) {
-		size_t size = i % 2 ? SIZE_MAX - i : SIZE_MAX / 2 - i;
+		size_t size = i % 2 ? SIZE_MAX - i : SIZE_MAX / 2 - i % 8;
 
 		w->faults += kvt_alloc(w->arena, size) != NULL;
 		w->faults += kv_arena_alloc_aligned(w->arena, size, 64) != NULL;
