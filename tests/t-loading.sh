@@ -71,15 +71,24 @@ fi
 
 # can_preload FILE -- it is there, and the dynamic linker of the programs that $CC
 # makes has nothing to say of it
-echo 'int main(void) { return 0; }' >"$tmp/nothing.c"
-$CC $CFLAGS $LDFLAGS -o "$tmp/nothing" "$tmp/nothing.c" || exit 99
 can_preload()
 {
 	[ -e "$1" ] && [ -z "$(LD_PRELOAD=$1 "$tmp/nothing" 2>&1)" ]
 }
 
+others="jemalloc mimalloc tcmalloc_minimal"
+none="no other malloc"
+case " $LDFLAGS " in
+*" -all-static "*)
+	others=
+	none="nothing is loaded before a static program" ;;
+*)
+	echo 'int main(void) { return 0; }' >"$tmp/nothing.c"
+	$CC $CFLAGS $LDFLAGS -o "$tmp/nothing" "$tmp/nothing.c" || exit 99 ;;
+esac
+
 tried=
-for other in jemalloc mimalloc tcmalloc_minimal; do
+for other in $others; do
 	for file in /usr/lib/lib"$other".so.[0-9] /usr/lib/*/lib"$other".so.[0-9] \
 		/usr/lib64/lib"$other".so.[0-9] /usr/local/lib/lib"$other".so.[0-9]
 	do
@@ -90,7 +99,7 @@ for other in jemalloc mimalloc tcmalloc_minimal; do
 		break
 	done
 done
-[ -n "$tried" ] || echo "skip: no other malloc"
+[ -n "$tried" ] || echo "skip: $none"
 
 echo "loading: Checks: $checks, Failures: $failed, Errors: 0"
 [ $checks != 0 ] || exit 77
