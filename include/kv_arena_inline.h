@@ -69,9 +69,18 @@ struct kv_arena_mine {
 	struct kv_arena_bump *bump;
 };
 
+/* A thread-local that is found without a call, from a shared library, too. glibc and
+ * the BSDs keep some room for those of libraries that are loaded later. The other C
+ * libraries of Linux have none, and would refuse to load ours and those that use it:
+ * there the call is made, except from programs. */
+#if defined(__ELF__) && (defined(__GLIBC__) || !defined(__linux__))
+#define KV_ARENA_NEAR __attribute__((__tls_model__("initial-exec")))
+#else
+#define KV_ARENA_NEAR
+#endif
+
 #if defined(__ELF__)
-extern __thread struct kv_arena_mine kv_arena_mine
-	__attribute__((__tls_model__("initial-exec")));
+extern __thread struct kv_arena_mine kv_arena_mine KV_ARENA_NEAR;
 #define KV_ARENA_IS_MINE(k) KV_ARENA_LIKELY(kv_arena_mine.key == (k))
 #define KV_ARENA_MINE() kv_arena_mine.bump
 #else	/* a thread-local does not cross a DLL's border: always ask the library */

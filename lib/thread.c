@@ -8,12 +8,6 @@
 
 #define REMEMBERED 8	/* 128 bytes of the 1.6 KiB that dlopen leaves us */
 
-#if defined(__ELF__)
-#define INITIAL_EXEC __attribute__((__tls_model__("initial-exec")))
-#else
-#define INITIAL_EXEC
-#endif
-
 struct self {
 	struct kva_shard *shards;
 	bool stays, ended;
@@ -26,7 +20,7 @@ static uint64_t last_token;	/* atomic; relaxed: only unique */
  * may free it with the first, which is why they have records; a thread without one
  * is a guest. */
 #ifdef KV_OS_LINUX
-static __thread INITIAL_EXEC struct self own;
+static __thread KV_ARENA_NEAR struct self own;
 
 static struct self *
 self(void)
@@ -64,7 +58,7 @@ has_hook(struct self *me)
 
 /* What the fast path sees, where it can see a thread-local of ours at all. */
 #if defined(__ELF__)
-__thread INITIAL_EXEC struct kv_arena_mine kv_arena_mine;
+__thread KV_ARENA_NEAR struct kv_arena_mine kv_arena_mine;
 
 static void
 show(struct kv_arena_mine mine)
@@ -90,7 +84,7 @@ show_none(void)
 uint64_t
 kva_thread_token(void)
 {
-	static __thread INITIAL_EXEC uint64_t token;
+	static __thread KV_ARENA_NEAR uint64_t token;
 
 	if (token == 0)
 		token = kva_add_relaxed(&last_token, 1) + 1;

@@ -4,7 +4,8 @@
  *
  * usage: loading-subject LIBRARY TIMES
  *
- * The threads end after dlclose: what the library does then must still be there.
+ * LIBRARY is the library, or one that uses it and allocates by plugin_alloc. The
+ * threads end after dlclose: what the library does then must still be there.
  * Prints how much more is resident than after a tenth.
  */
 #include <dlfcn.h>
@@ -59,6 +60,7 @@ load_once(const char *path)
 {
 	kv_arena_config_t config = KV_ARENA_DEFAULT_CONFIG;
 	void *handle = need(dlopen(path, RTLD_NOW | RTLD_LOCAL), path);
+	void *alloc = dlsym(handle, "plugin_alloc");
 	kv_arena_t *own = kv_arena_create ? kv_arena_create(0) : NULL;
 	pthread_t threads[THREADS];
 	size_t failed = 0;
@@ -67,7 +69,8 @@ load_once(const char *path)
 	if (own != NULL)
 		failed += kv_arena_alloc_slow(own, 100) == NULL;
 	*(void **)&library.create = need(dlsym(handle, "kv_arena_create_ex"), "create");
-	*(void **)&library.alloc = need(dlsym(handle, "kv_arena_alloc_slow"), "alloc");
+	*(void **)&library.alloc = need(alloc != NULL ? alloc :
+		dlsym(handle, "kv_arena_alloc_slow"), "alloc");
 	*(void **)&library.destroy = need(dlsym(handle, "kv_arena_destroy"), "destroy");
 	config.thread_mode = KV_ARENA_THREAD_SAFE;
 	arena = need(library.create(&config), "arena");

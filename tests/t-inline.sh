@@ -30,8 +30,11 @@ void *plain(kv_arena_t *arena, size_t size)
 	return kv_arena_alloc(arena, size);
 }
 END
+# As in a library of the user's where thread-locals are near from there, too.
+pic=-fPIC
+echo '__GLIBC__' | $CC -E -P -include stdio.h - | grep -q GLIBC && pic=-fPIE
 # shellcheck disable=SC2086
-$CC -O2 -fPIC -fcf-protection=none -I"$include" -S -o "$tmp/t.s" "$tmp/t.c" || exit 1
+$CC -O2 $pic -fcf-protection=none -I"$include" -S -o "$tmp/t.s" "$tmp/t.c" || exit 1
 
 # A size that the compiler knows is no reason for a warning.
 cat >"$tmp/sizes.c" <<'END'

@@ -45,6 +45,20 @@ if [ -e $library ]; then
 	object loading tests/loading-subject.c || exit 99
 	$CC $CFLAGS $LDFLAGS -o "$tmp/loading" "$tmp/loading.o" -ldl -lpthread || exit 99
 	holds "dlopen and dlclose" "$tmp/loading" $library $times
+	# What is compiled into a library of the caller's must not keep it from being
+	# loaded, either.
+	cat >"$tmp/plugin.c" <<'END'
+#include <kv_arena.h>
+void *plugin_alloc(kv_arena_t *arena, size_t size);
+void *plugin_alloc(kv_arena_t *arena, size_t size)
+{
+	return kv_arena_alloc(arena, size);
+}
+END
+	$CC $CPPFLAGS $CFLAGS $LDFLAGS -I"$top_srcdir/include" -O2 -fPIC -shared \
+		-o "$tmp/plugin.so" "$tmp/plugin.c" -L../lib/.libs -lkvarena \
+		-Wl,-rpath,"$(cd ../lib/.libs && pwd)" || exit 99
+	holds "what uses it, too" "$tmp/loading" "$tmp/plugin.so" $times
 	numa=$(sed -n "s/^dependency_libs='\(.*\)'/\1/p" ../lib/libkvarena.la)
 	if $CC $CFLAGS $LDFLAGS -o "$tmp/both" "$tmp/loading.o" -Wl,--whole-archive \
 			../lib/.libs/libkvarena.a -Wl,--no-whole-archive $numa -ldl \
