@@ -77,7 +77,7 @@ read_word(const char *text, size_t n)
 	else if (n > 8 && memcmp(text, "publish:", 8) == 0)
 		kva_publish_begin(text + 8, n - 8);
 	else if (is_word(text, n, "trace"))
-		environment.trace = kvarena_record_alloc && kvarena_record_free;
+		environment.trace = kvarena_record_alloc != NULL;
 	else if (is_word(text, n, "debug"))
 		environment.debug = KV_ARENA_DEBUG_FILL;
 	else if (number_after(text, n, "debug:", &value) &&

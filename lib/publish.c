@@ -63,8 +63,6 @@ kva_publish_begin(const char *name, size_t n)
 {
 	size_t prefix = memchr(name, '/', n) ? 0 : sizeof SHARED_MEMORY - 1;
 
-	if (n == 0)
-		return;
 	publisher = getpid();
 	memcpy(path, SHARED_MEMORY, prefix);
 	if (expand(name, n, path + prefix, sizeof path - prefix))
@@ -125,8 +123,9 @@ replace_file(void)
 
 	if (!out)
 		return;
-	good = kva_report_publish(out) == 0;
-	if (fclose(out) != 0 || !good || rename(draft, path) != 0)
+	good = kva_report_publish(out) == 0;	/* and it has been flushed */
+	fclose(out);
+	if (!good || rename(draft, path) != 0)
 		unlink(draft);
 }
 
@@ -140,8 +139,7 @@ kva_publish_if_due(struct kva_arena *a)
 		show(a, now);
 	if (is_due(now) && getpid() == publisher &&
 	    pthread_mutex_trylock(&writing) == 0) {
-		if (is_due(now))
-			replace_file();
+		replace_file();
 		kva_store_relaxed(&written, now);
 		pthread_mutex_unlock(&writing);
 	}

@@ -16,7 +16,7 @@ struct kva_shown {
 
 #ifndef _WIN32
 
-/* Publish from now on under a name, n bytes: /dev/shm/kvarena.NAME, or a file if
+/* Publish from now on under a name, n > 0 bytes: /dev/shm/kvarena.NAME, or a file if
  * there is a slash in it; %p stands for the process. Before the first arena. */
 void kva_publish_begin(const char *name, size_t n);
 bool kva_is_published(void);

@@ -416,7 +416,7 @@ fill_stats(struct entry *e, struct kva_arena *a)
 {
 	if (!e->is_published || a->team)
 		kva_stats_read(a, &e->stats);
-	else if (a->extras && a->extras->shown)
+	else if (a->extras->shown)	/* all that are published have extras */
 		e->stats = a->extras->shown->stats;
 	else
 		memset(&e->stats, 0, sizeof e->stats);
