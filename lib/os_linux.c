@@ -82,21 +82,16 @@ linux_label(void *p, size_t size, const char *name)
 	return prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, p, size, name);
 }
 
-/* Read "start-end rwxp offset device inode    path"; false: it is no code. */
+/* Read "start-end rwxp offset device inode    path"; false: it is no code of a file,
+ * or what did not fit the line before. */
 static bool
 read_mapping(const char *line, struct kva_mapping *m)
 {
-	char *at;
+	char x;
 
-	m->start = (uintptr_t)strtoull(line, &at, 16);
-	if (*at != '-')
-		return false;
-	m->end = (uintptr_t)strtoull(at + 1, &at, 16);
-	if (strlen(at) < 6 || at[3] != 'x')
-		return false;
-	m->offset = strtoull(at + 6, NULL, 16);
 	m->path = strchr(line, '/');
-	return m->path != NULL;
+	return m->path && sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %*2c%c%*c %" SCNx64,
+		&m->start, &m->end, &x, &m->offset) == 4 && x == 'x';
 }
 
 static void

@@ -20,6 +20,8 @@
 #endif
 
 #if defined(__linux__)
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #endif
 
@@ -258,6 +260,11 @@ START_TEST(there_is_a_node_and_we_are_on_one)
 	kvt_true(here >= KVA_NO_NODE && here < nodes);
 	snprintf(beyond, sizeof beyond, "/sys/devices/system/node/node%d", nodes);
 	kvt_true(fopen(beyond, "r") == NULL);
+#ifdef KV_OS_LINUX
+	snprintf(beyond, sizeof beyond, "/sys/devices/system/node/node%d", nodes - 1);
+	if (access("/sys/devices/system/node/node0", F_OK) == 0)
+		kvt_true(access(beyond, F_OK) == 0);
+#endif
 }
 END_TEST
 
@@ -530,6 +537,76 @@ END_TEST
 
 #ifdef KV_OS_LINUX
 
+/* A newline is written as four characters. */
+static char newlines[251];
+static int depth;
+
+static void
+enter_deep_directories(void)
+{
+	memset(newlines, '\n', sizeof newlines - 1);
+	while (depth < 6 && mkdir(newlines, 0700) == 0 && chdir(newlines) == 0)
+		depth++;
+}
+
+static void
+leave_deep_directories(void)
+{
+	for (; depth > 0; depth--)
+		kvt_true(chdir("..") == 0 && rmdir(newlines) == 0);
+}
+
+static void *
+map_code(void)
+{
+	int fd = open("code", O_RDWR | O_CREAT, 0700);
+	void *p = MAP_FAILED;
+
+	if (fd >= 0 && ftruncate(fd, (off_t)page()) == 0)
+		p = mmap(NULL, page(), PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+	close(fd);
+	unlink("code");
+	return p;
+}
+
+static struct {
+	uintptr_t start;
+	int found, all;
+} looked_for;
+
+static void
+look_for(void *context, const struct kva_mapping *m)
+{
+	(void)context;
+	kvt_true(m->start < m->end);
+	kvt_eq(m->path[0], '/');
+	kvt_true(!strchr(m->path, '\n'));
+	looked_for.all++;
+	if (m->start == looked_for.start)
+		looked_for.found++;
+}
+
+START_TEST(a_path_longer_than_a_line_is_one_mapping)
+{
+	void *p;
+
+	if (kvt_skip_if_emulated() || !kvr_has_own_process())
+		return;
+	enter_deep_directories();
+	p = map_code();
+	leave_deep_directories();
+	if (p == MAP_FAILED) {
+		kvt_skip("no such file can be mapped here");
+		return;
+	}
+	looked_for.start = (uintptr_t)p;
+	kva_os.mappings(look_for, NULL);
+	kvt_eq(looked_for.found, 1);
+	kvt_cmp(looked_for.all, >, 1);
+	munmap(p, page());
+}
+END_TEST
+
 #ifdef SYS_mmap2
 #define MMAP SYS_mmap2
 #else
@@ -709,6 +786,7 @@ add_refusals(Suite *s)
 	tcase_add_loop_test(g, refusals_of_the_kernel_are_passed_on, 0, 4);
 	tcase_add_loop_test(g, refusals_of_advice_are_passed_on, 0, 4);
 	tcase_add_test(g, old_kernels_populate_by_touching);
+	tcase_add_test(g, a_path_longer_than_a_line_is_one_mapping);
 	tcase_add_test(g, without_sysfs_there_are_no_huge_pages);
 	tcase_add_test(g, an_unreadable_file_means_no_huge_pages);
 	tcase_add_test(g, a_kernel_without_nodes_has_one);
