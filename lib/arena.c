@@ -337,7 +337,6 @@ drop_untouched(struct kva_arena *a, struct kva_front *f, struct kva_block **gone
 	if (!is_untouched(f) || b->borrowed)
 		return;
 	f->block = NULL;
-	kva_arena_fold(a, &f->window);
 	kva_window_shut(&f->window);
 	kva_holding_unlink(a, b);
 	kva_holding_uncount(a, b);
@@ -414,23 +413,23 @@ cost_of_blocks(const struct kva_arena *a)
 	return sum;
 }
 
-int
+bool
 kva_arena_admit(struct kva_arena *into, struct kva_arena *from)
 {
 	size_t bytes;
 
 	if (!from->blocks)
-		return 0;
+		return true;
 	if (kva_arena_prepare(into) != 0)
-		return -1;
+		return false;
 	kva_arena_settle(from);
 	bytes = cost_of_blocks(from);
 	kva_arena_uncharge(from, bytes);
 	if (kva_arena_charge(into, bytes))
-		return 0;
+		return true;
 	kva_arena_charge_again(from, bytes);
 	errno = ENOMEM;
-	return -1;
+	return false;
 }
 
 /* Bytes asked for that are live or abandoned; where nobody counts, those handed

@@ -225,9 +225,9 @@ struct kva_snapshot {
 void kva_arena_save(struct kva_arena *a, struct kva_snapshot *s);
 void kva_arena_restore(struct kva_arena *a, const struct kva_snapshot *s);
 
-/* Charge into and its ancestors, instead of from's, with every block of from. -1:
+/* Charge into and its ancestors, instead of from's, with every block of from. False:
  * ENOMEM, and nothing is changed. */
-int kva_arena_admit(struct kva_arena *into, struct kva_arena *from);
+bool kva_arena_admit(struct kva_arena *into, struct kva_arena *from);
 
 /* Then move those blocks. The shards of from, if it has any, are shut. */
 void kva_arena_absorb(struct kva_arena *into, struct kva_arena *from);

@@ -232,14 +232,12 @@ bound_of(kv_arena_cache_t *c)
 static size_t
 allowed_now(kv_arena_cache_t *c)
 {
-	size_t keep = bound_of(c), idle = c->low_water;
+	size_t keep = bound_of(c), wanted = c->cached - c->low_water / 2;
 
 	if (++c->puts % EPOCH_PUTS != 0)
 		return keep;
 	c->low_water = c->cached;
-	if (idle > 0 && c->cached - idle / 2 < keep)
-		keep = c->cached - (idle + 1) / 2;
-	return keep;
+	return wanted < keep ? wanted : keep;
 }
 
 /* ---- Take and put ----------------------------------------------------------------- */

@@ -266,7 +266,8 @@ kv_arena_create_child(kv_arena_t *parent, const kv_arena_config_t *config)
 	return kva_arena_public(child);
 }
 
-static int
+/* False: a limit refuses. */
+static bool
 use_rest(struct head *h, size_t size)
 {
 	char *base = (char *)(h + 1);
@@ -276,15 +277,13 @@ use_rest(struct head *h, size_t size)
 		.base = base, .capacity = size, .size = size,
 		.dirty = true, .borrowed = true,
 	};
-	if (!kva_arena_charge(&h->arena, sizeof h->tolls + size + sizeof h->block)) {
-		errno = ENOMEM;
-		return -1;
-	}
+	if (!kva_arena_charge(&h->arena, sizeof h->tolls + size + sizeof h->block))
+		return false;
 	h->arena.tolls = &h->tolls;
 	kva_arena_add_header(&h->arena, sizeof h->tolls);
 	kva_watch_forbid(base, size);
 	kva_arena_install(&h->arena, &h->arena.front, &h->block);
-	return 0;
+	return true;
 }
 
 static void end(struct kva_arena *a);
@@ -324,7 +323,7 @@ kv_arena_create_in(void *buffer, size_t size, const kv_arena_config_t *config)
 		goto fail;
 	if (begin(&p, &setup, &extras, choose_key(&c), c.cache) != 0)
 		goto fail;
-	if (use_rest(h, size - pad) == 0)
+	if (use_rest(h, size - pad))
 		return kva_arena_public(p.arena);
 	end(p.arena);
 	errno = ENOMEM;
@@ -346,10 +345,9 @@ leave_parent(struct kva_arena *a)
 		return;
 	kva_registry_lock();
 	link = &a->parent->children;
-	while (*link && *link != a)
+	while (*link != a)
 		link = &(*link)->sibling;
-	if (*link)
-		*link = a->sibling;
+	*link = a->sibling;
 	kva_registry_unlock();
 }
 
@@ -438,7 +436,7 @@ kv_arena_absorb(kv_arena_t *into, kv_arena_t *from)
 		errno = EINVAL;
 		return -1;
 	}
-	if (kva_arena_admit(a, b) != 0)
+	if (!kva_arena_admit(a, b))
 		return -1;
 	if (b->team)
 		kva_team_reset(b);

@@ -93,12 +93,13 @@ is_all(const char *p, size_t size, unsigned char byte)
 	return true;
 }
 
+/* The block that an allocation of the arena lies in. */
 static const struct kva_block *
 block_of(const struct kva_arena *a, const char *p)
 {
 	const struct kva_block *b = a->blocks;
 
-	while (b && (uintptr_t)p - (uintptr_t)b->base >= b->capacity)
+	while ((uintptr_t)p - (uintptr_t)b->base >= b->capacity)
 		b = b->next;
 	return b;
 }
@@ -106,11 +107,8 @@ block_of(const struct kva_arena *a, const char *p)
 static void
 check_untouched(struct kva_arena *a, const char *p, size_t size)
 {
-	const struct kva_block *b;
-
 	kva_arena_lock(a);
-	b = block_of(a, p);
-	if (b && b->filled && !is_all(p, size, ENDED))
+	if (block_of(a, p)->filled && !is_all(p, size, ENDED))
 		report(a, "written after the reset that ended it, before it became",
 			p, size);
 	kva_arena_unlock(a);

@@ -58,7 +58,7 @@ wants_small_pages(const struct kva_arena *a)
 void
 kva_holding_sign(const struct kva_arena *a, struct kva_block *b)
 {
-	if (!b->segment && !b->borrowed && !kva_holding_is_custom(a))
+	if (!b->segment && !kva_holding_is_custom(a))
 		kva_source_name(b, kva_arena_name(a));
 }
 

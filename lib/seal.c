@@ -22,7 +22,8 @@ has_whole_pages(const struct kva_block *list)
 	return true;
 }
 
-static int
+/* False: the system refuses. */
+static bool
 seal_blocks(struct kva_block *list, bool sealed)
 {
 	enum kva_access access = sealed ? KVA_ACCESS_READ : KVA_ACCESS_WRITE;
@@ -31,10 +32,10 @@ seal_blocks(struct kva_block *list, bool sealed)
 		if (b->sealed == sealed)
 			continue;
 		if (kva_os.protect(b->base, b->capacity, access) != 0)
-			return -1;
+			return false;
 		b->sealed = sealed;
 	}
-	return 0;
+	return true;
 }
 
 static void
@@ -63,9 +64,9 @@ kva_seal(struct kva_arena *a)
 		errno = ENOTSUP;
 		return -1;
 	}
-	if (seal_blocks(a->blocks, true) != 0) {
+	if (!seal_blocks(a->blocks, true)) {
 		error = errno;
-		if (seal_blocks(a->blocks, false) != 0)	/* then it stays sealed in part */
+		if (!seal_blocks(a->blocks, false))	/* then it stays sealed in part */
 			lower_all(a, true);
 		errno = error;
 		return -1;
@@ -79,7 +80,7 @@ kva_unseal(struct kva_arena *a)
 {
 	if (!kva_arena_is_sealed(a))
 		return 0;
-	if (seal_blocks(a->blocks, false) != 0)
+	if (!seal_blocks(a->blocks, false))
 		return -1;
 	lower_all(a, false);
 	return 0;

@@ -264,7 +264,9 @@ choose_share(struct kva_shard *s, size_t room)
 		most = MOST_SHARE;
 	if (most < LEAST_SHARE)
 		most = LEAST_SHARE;
-	s->share = 2 * s->share < most ? 2 * s->share : most;
+	s->share *= 2;
+	if (s->share > most)
+		s->share = most;
 	return kva_round_up(s->share > room ? s->share : room, KVA_CACHE_LINE);
 }
 
@@ -445,7 +447,6 @@ kva_shard_reserve(struct kva_shard *s, size_t size)
 void
 kva_team_reset(struct kva_arena *a)
 {
-	kva_arena_settle(a);
 	for (unsigned i = 0; i < kva_arena_nfronts(a); i++)
 		kva_front_pull_back(kva_arena_front(a, (int)i));
 	for (struct kva_shard *s = a->team->shards; s; s = s->next) {
