@@ -4,6 +4,7 @@
  */
 #include "kvinside.h"
 #include "kvpuppet.h"
+#include "shard.h"
 #include "watch.h"
 
 #include <limits.h>
@@ -186,6 +187,22 @@ START_TEST(endless_resizing_is_counted)
 }
 END_TEST
 
+START_TEST(resizing_folds_what_is_due)
+{
+	kv_arena_t *a = create(_i);
+	char *p = kvt_alloc(a, 100);
+	struct kva_window *w = kva_arena_of(a)->team
+		? &kva_arena_of(a)->team->shards->window
+		: &kva_arena_of(a)->front.window;
+
+	w->shown = (uint64_t)1 << 26;
+	kvt_true(kv_arena_realloc(a, p, 100, 200) == p);
+	kvt_true(!kva_window_is_due(w));
+	kvt_eq(kvi_stats(a).total_bytes_allocated, 200);
+	kvi_destroy(a);
+}
+END_TEST
+
 /* ---- Prefault -------------------------------------------------------------------- */
 
 static struct {
@@ -243,6 +260,7 @@ main(void)
 	tcase_add_test(g, a_piece_of_another_thread_moves_when_it_grows);
 	tcase_add_loop_test(g, zeroed_arenas_stay_zeroed_behind_what_shrinks, 0, 2);
 	tcase_add_loop_test(g, endless_resizing_is_counted, 0, 2);
+	tcase_add_loop_test(g, resizing_folds_what_is_due, 0, 2);
 
 	g = kvi_group(s, "prefault");
 	tcase_add_test(g, every_page_of_what_is_reserved_is_populated_and_no_other);

@@ -234,6 +234,12 @@ END_TEST
 
 /* ---- Absorb ---------------------------------------------------------------- */
 
+static void
+ignore(void *arg)
+{
+	(void)arg;
+}
+
 START_TEST(absorbed_bytes_change_hands_to_the_last)
 {
 	kv_arena_config_t config = kvi_config((kv_arena_thread_mode_t)(_i % 2));
@@ -282,6 +288,86 @@ START_TEST(what_nobody_counted_is_absorbed_as_used)
 	kvt_eq(kvi_stats(into).used_bytes, handed);
 	kvt_eq(kv_arena_absorb(from, into), 0);
 	kvt_eq(kvi_stats(from).used_bytes, handed);
+	kvi_destroy(into);
+	kvi_destroy(from);
+}
+END_TEST
+
+/* What the arena keeps for itself is not the caller's. */
+START_TEST(records_of_what_nobody_counted_are_not_absorbed_as_used)
+{
+	kv_arena_config_t config = kvi_config((kv_arena_thread_mode_t)_i);
+	kv_arena_t *into = kvi_create(&config), *from;
+	uint64_t used;
+
+	config.enable_detailed_stats = false;
+	from = kvi_create(&config);
+	kvt_true(kvt_alloc(from, 16) != NULL);
+	for (int i = 0; i < 10; i++)
+		kvt_eq(kv_arena_defer(from, ignore, NULL), 0);
+	used = kvi_stats(from).used_bytes;
+	kvt_cmp(used, <=, 16 + 11 * KVA_WATCH_GAP);
+	kvt_eq(kv_arena_absorb(into, from), 0);
+	kvi_check(into);
+	kvt_eq(kvi_stats(into).used_bytes, used);
+	kvi_destroy(into);
+	kvi_destroy(from);
+}
+END_TEST
+
+static kv_arena_config_t
+placed(kv_arena_thread_mode_t mode, kv_arena_numa_policy_t policy, int node)
+{
+	kv_arena_config_t config = kvi_config(mode);
+
+	config.enable_numa = true;
+	config.numa_policy = policy;
+	config.preferred_numa_node = node;
+	return config;
+}
+
+START_TEST(blocks_of_all_nodes_are_absorbed)
+{
+	kv_arena_config_t config = placed(KV_ARENA_THREAD_SAFE, KV_ARENA_NUMA_LOCAL, -1);
+	kv_arena_t *into = kvi_create(&config), *from = kvi_create(&config);
+
+	for (int node = 0; node < 2; node++) {
+		kvo_run_on(node);
+		kvi_load(from, 100 * KIB);
+		kvt_eq(kvo_place_of(kvt_alloc(from, 50 * KIB)), KVA_PLACE_PREFERRED(node));
+	}
+	kvt_eq(kv_arena_absorb(into, from), 0);
+	kvi_check(into);
+	kvi_check(from);
+	for (int node = 0; node < 2; node++) {
+		kvo_run_on(node);
+		kvt_true(!kv_arena_owns(into, kvt_alloc(from, 100)));
+	}
+	kvo_run_on(0);
+	kvi_destroy(into);
+	kvi_destroy(from);
+}
+END_TEST
+
+/* They are of the right node, but stay bound to it. */
+START_TEST(a_bound_block_that_was_absorbed_serves_no_local_arena)
+{
+	kv_arena_config_t config = placed(KV_ARENA_THREAD_UNSAFE, KV_ARENA_NUMA_BIND, 1);
+	kv_arena_t *into, *from = kvi_create(&config);
+
+	config = placed(KV_ARENA_THREAD_UNSAFE, KV_ARENA_NUMA_LOCAL, -1);
+	into = kvi_create(&config);
+	kvi_load(from, MIB);
+	kvt_eq(kv_arena_absorb(into, from), 0);
+	kv_arena_reset(into);
+	kvt_cmp(kvi_stats(into).blocks, >, 0);
+	for (int node = 0; node < 2; node++) {
+		kvo_run_on(node);
+		kvt_eq(kvo_place_of(kvt_alloc(into, 100)), KVA_PLACE_PREFERRED(node));
+		kvi_load(into, MIB);
+		kv_arena_reset(into);
+	}
+	kvo_run_on(0);
 	kvi_destroy(into);
 	kvi_destroy(from);
 }
@@ -419,6 +505,10 @@ main(void)
 	g = kvi_group(s, "absorb");
 	tcase_add_loop_test(g, absorbed_bytes_change_hands_to_the_last, 0, 4);
 	tcase_add_loop_test(g, what_nobody_counted_is_absorbed_as_used, 0, 2);
+	tcase_add_loop_test(g, records_of_what_nobody_counted_are_not_absorbed_as_used,
+		0, 2);
+	tcase_add_test(g, blocks_of_all_nodes_are_absorbed);
+	tcase_add_test(g, a_bound_block_that_was_absorbed_serves_no_local_arena);
 	tcase_add_loop_test(g, absorbing_what_a_limit_refuses_changes_nothing, 0, 2);
 	tcase_add_test(g, absorbing_needs_a_place_to_count);
 	tcase_add_test(g, a_child_absorbed_by_its_parent_is_charged_once);

@@ -2,8 +2,10 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
+#include "atomic.h"
 #include "cache.h"
 #include "kvos.h"
+#include "kvpuppet.h"
 #include "kvrefuse.h"
 #include "kvtest.h"
 #include "watch.h"
@@ -11,6 +13,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define KIB ((size_t)1 << 10)
 #define MIB ((size_t)1 << 20)
@@ -462,6 +465,10 @@ START_TEST(a_cache_of_nothing_keeps_nothing)
 
 	kva_cache_put(own, b);
 	kvt_eq(kvo_counts().mapped, before - (int64_t)SEGMENT);
+	for (int i = 0; i < 600; i++) {		/* nor when an epoch ends */
+		kva_cache_put(own, kva_cache_take(own, &want));
+		kvt_eq(kvo_counts().mapped, before - (int64_t)SEGMENT);
+	}
 	kvt_eq(kv_arena_cache_destroy(own), 0);
 }
 END_TEST
@@ -472,6 +479,49 @@ take_and_put(size_t capacity, int times)
 	for (int i = 0; i < times; i++)
 		put(take(capacity));
 }
+
+static void
+fill_cache(int segments)
+{
+	struct kva_block *b[8];
+
+	for (int i = 0; i < segments; i++)
+		b[i] = take(SEGMENT);
+	for (int i = 0; i < segments; i++)
+		put(b[i]);
+}
+
+/* Until so many blocks were put back in all, with one that has a pool of its own. */
+static void
+pass(int *puts, int until)
+{
+	for (; *puts < until; ++*puts)
+		put(take_at(64 * KIB, KVA_PLACE_PREFERRED(0), false));
+}
+
+START_TEST(half_of_what_lay_idle_is_given_back_when_an_epoch_ends)
+{
+	int puts = 8;
+
+	if (!serves_at_once())
+		return;
+	fill_cache(8);
+	pass(&puts, 512);		/* all of it came in this epoch */
+	kvt_eq(stats().cached_bytes, 8 * SEGMENT + 64 * KIB);
+	pass(&puts, 1023);
+	kvt_eq(stats().cached_bytes, 8 * SEGMENT + 64 * KIB);
+	pass(&puts, 1024);
+	kvt_eq(stats().cached_bytes, 4 * SEGMENT + 64 * KIB);
+
+	/* What was trimmed did not lie idle to the end. */
+	pass(&puts, 1030);
+	kvt_eq(kv_arena_cache_trim(cache, 0), 4 * SEGMENT + 64 * KIB);
+	fill_cache(8);
+	puts += 8;
+	pass(&puts, 1536);
+	kvt_eq(stats().cached_bytes, 8 * SEGMENT + 64 * KIB);
+}
+END_TEST
 
 START_TEST(a_burst_is_given_back_within_a_few_epochs)
 {
@@ -629,6 +679,32 @@ START_TEST(caches_may_be_destroyed_in_any_order)
 	kva_cache_fork_before();	/* walks the list */
 	kva_cache_fork_after();
 	kvt_eq(kv_arena_cache_destroy(c[2]), 0);
+}
+END_TEST
+
+static void
+create_cache(void *made)
+{
+	kv_arena_cache_t *c = kv_arena_cache_create(MIB);
+
+	kva_store_relaxed((kv_arena_cache_t **)made, c);
+}
+
+START_TEST(no_cache_comes_while_a_process_forks)
+{
+	kv_arena_cache_t *made = NULL;
+	struct kvp p;
+
+	kvp_begin(&p);
+	kva_cache_fork_before();
+	kvp_tell(&p, create_cache, &made);
+	usleep(20000);
+	kvt_true(kva_load_relaxed(&made) == NULL);
+	kva_cache_fork_after();
+	kvp_wait(&p);
+	kvt_true(made != NULL);
+	kvp_end(&p);
+	kvt_eq(kv_arena_cache_destroy(made), 0);
 }
 END_TEST
 
@@ -834,6 +910,7 @@ main(void)
 	g = group(s, "what is kept");
 	tcase_add_test(g, no_more_is_kept_than_the_bound);
 	tcase_add_test(g, a_cache_of_nothing_keeps_nothing);
+	tcase_add_test(g, half_of_what_lay_idle_is_given_back_when_an_epoch_ends);
 	tcase_add_test(g, a_burst_is_given_back_within_a_few_epochs);
 	tcase_add_test(g, a_loop_that_uses_all_keeps_all);
 	tcase_add_test(g, trimming_starts_with_the_largest_and_coldest);
@@ -847,6 +924,7 @@ main(void)
 	g = group(s, "users");
 	tcase_add_test(g, a_cache_in_use_is_not_destroyed);
 	tcase_add_test(g, caches_may_be_destroyed_in_any_order);
+	tcase_add_test(g, no_cache_comes_while_a_process_forks);
 	tcase_add_test(g, statistics_need_a_place);
 
 	g = kvt_group(s, "process");

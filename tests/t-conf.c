@@ -274,7 +274,7 @@ START_TEST(hints_are_words_numbers_or_names)
 		size_t size;
 	} hints[] = {
 		{ NULL, 65536 }, { "small", 4096 }, { "default", 65536 },
-		{ "large", 1048576 }, { "5000", 8192 }, { "8k", 8192 },
+		{ "large", 1048576 }, { "5000", 8192 }, { "9000", 16384 }, { "8k", 8192 },
 		{ "8K", 8192 }, { "1m", 1048576 }, { "1M", 1048576 },
 		{ "1g", (size_t)1 << (sizeof(size_t) > 4 ? 30 : 16) }, { "2G", (size_t)1 << (sizeof(size_t) > 4 ? 31 : 16) },
 		{ "0", 1024 }, { "", 65536 }, { "-1", 65536 }, { " 1", 65536 },
@@ -372,7 +372,7 @@ START_TEST(what_is_not_understood_is_passed_over)
 		"", ",", ",,,", "nocach", "nocachee", "NOCACHE", " nocache", "stats=1",
 		"fail", "fail:", "fail:nth", "fail:nth=", "fail:nth=x", "fail:nth=-1",
 		"fail:nth=1x", "fail:nth= 1", "fail:from=", "fail:from=99999999999999999999",
-		"fail:nth=+1", "\n",
+		"fail:nth=+1", "\n", "publish:", "trace",	/* nobody records */
 	};
 	kv_arena_config_t c;
 
@@ -531,7 +531,7 @@ main(int argc, char **argv)
 	tcase_add_test(g, words_of_the_environment_change_every_config);
 	tcase_add_loop_test(g, the_environment_has_arenas_sampled_that_are_not, 0, 8);
 	tcase_add_loop_test(g, a_debug_level_of_the_environment_only_raises, 0, 7);
-	tcase_add_loop_test(g, what_is_not_understood_is_passed_over, 0, 20);
+	tcase_add_loop_test(g, what_is_not_understood_is_passed_over, 0, 22);
 	tcase_add_test(g, a_megabyte_of_nonsense_is_passed_over);
 #ifdef KV_OS_LINUX
 	tcase_add_test(g, a_setuid_program_does_not_hear_the_environment);

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "kvinside.h"
+#include "kvrefuse.h"
 #include "kvsource.h"
 
 #include <string.h>
@@ -78,6 +79,59 @@ START_TEST(a_local_arena_in_a_buffer_works)
 	kv_arena_reset(a);
 	kvi_load(a, 100000);
 	kvi_destroy(a);
+}
+END_TEST
+
+/* ---- Failures ------------------------------------------------------------------------------ */
+
+static void (*free_before)(void *p);
+
+static void
+free_and_clobber(void *p)
+{
+	free_before(p);
+	errno = EDOM;
+}
+
+START_TEST(errno_is_of_the_failure_and_not_of_cleaning_up)
+{
+	kv_arena_config_t config = kvi_config((kv_arena_thread_mode_t)(_i % 2));
+	kv_arena_t *a = NULL;
+	uint64_t nth;
+
+	config.name = "fails";
+	config.sample_interval = 4096;
+	free_before = kva_os.free;
+	kva_os.free = free_and_clobber;
+	for (nth = 1; !a; nth++) {
+		kvo_fail_once(KVO_CALL(ALLOC), nth, ENOMEM);
+		errno = 0;
+		a = _i / 2 ? kv_arena_create_in(buffer, 8192, &config)
+			: kv_arena_create_ex(&config);
+		if (!a)
+			kvt_eq(errno, ENOMEM);
+		kvo_heal();
+	}
+	kvt_cmp(nth, >, 3);
+	kvi_destroy(a);
+	config.memory_limit = _i / 2 ? 8000 : 10;
+	kvt_refused(_i / 2 ? kv_arena_create_in(buffer, 8192, &config)
+		: kv_arena_create_ex(&config), ENOMEM);
+}
+END_TEST
+
+/* Else every thread would be a guest, and fork would find locks taken. */
+START_TEST(the_first_arena_of_a_process_has_its_hooks_set)
+{
+	kv_arena_config_t config = KV_ARENA_DEFAULT_CONFIG;
+	kv_arena_t *a;
+
+	if (!kvr_has_own_process())
+		return;
+	config.thread_mode = KV_ARENA_THREAD_SAFE;
+	a = _i ? kv_arena_create_in(buffer, 8192, &config) : kv_arena_create_ex(&config);
+	kvt_true(kv_arena_local(a) != NULL);
+	kv_arena_destroy(a);
 }
 END_TEST
 
@@ -226,6 +280,46 @@ START_TEST(an_arena_that_was_never_used_teaches_nothing)
 }
 END_TEST
 
+START_TEST(a_reset_teaches_as_much_as_an_end)
+{
+	kv_arena_config_t config = kvi_config((kv_arena_thread_mode_t)(_i % 2));
+	const char *name = _i / 2 ? "reset" : "ended";
+	kv_arena_t *a;
+
+	config.name = name;
+	config.learn_block_size = true;
+	a = kvi_create(&config);
+	kvi_load(a, 300 * KIB);
+	kvt_eq(kv_arena_suggest_block_size(name), KV_ARENA_DEFAULT_BLOCK_SIZE);
+	if (_i / 2)
+		kv_arena_reset(a);
+	else
+		kvi_destroy(a);
+	kvt_eq(kv_arena_suggest_block_size(name), 512 * KIB);
+	if (_i / 2)
+		kvi_destroy(a);
+}
+END_TEST
+
+/* Those before it needed 120 KiB. */
+START_TEST(there_is_room_for_an_eighth_more_than_was_learnt)
+{
+	kv_arena_config_t config = kvi_config(KV_ARENA_THREAD_UNSAFE);
+	kv_arena_t *a;
+
+	if (kvt_skip_if_apart())
+		return;
+	config.name = "grows";
+	config.learn_block_size = true;
+	for (int i = 0; i < 2; i++) {
+		a = kvi_create(&config);
+		kvi_load(a, i ? 134 * KIB : 120 * KIB);
+		kvt_cmp(kvi_stats(a).blocks, ==, i ? 1 : 2);
+		kvi_destroy(a);
+	}
+}
+END_TEST
+
 int
 main(void)
 {
@@ -235,6 +329,11 @@ main(void)
 	tcase_add_loop_test(g, every_buffer_serves_or_is_too_small, 0, 2);
 	tcase_add_loop_test(g, a_limit_below_its_buffer_refuses_an_arena, 0, 2);
 	tcase_add_loop_test(g, a_local_arena_in_a_buffer_works, 0, 2);
+
+	g = kvi_group(s, "failures");
+	tcase_add_loop_test(g, errno_is_of_the_failure_and_not_of_cleaning_up, 0, 4);
+	g = kvt_group(s, "first");
+	tcase_add_loop_test(g, the_first_arena_of_a_process_has_its_hooks_set, 0, 2);
 
 	g = kvi_group(s, "families");
 	tcase_add_loop_test(g, a_child_that_a_limit_refuses_leaves_nothing, 0, 2);
@@ -246,5 +345,7 @@ main(void)
 
 	g = kvi_group(s, "learning");
 	tcase_add_loop_test(g, an_arena_that_was_never_used_teaches_nothing, 0, 2);
+	tcase_add_loop_test(g, a_reset_teaches_as_much_as_an_end, 0, 4);
+	tcase_add_test(g, there_is_room_for_an_eighth_more_than_was_learnt);
 	return kvt_run(s, 5000);
 }

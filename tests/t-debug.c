@@ -6,7 +6,9 @@
  */
 #include "arena.h"
 #include "debug.h"
+#include "kvpuppet.h"
 #include "kvtest.h"
+#include "shard.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -293,6 +295,34 @@ START_TEST(a_thread_may_come_in_twice)
 }
 END_TEST
 
+static void
+allocate_some(void *arena)
+{
+	kv_arena_t *a = arena;
+
+	kv_arena_alloc(a, 16);
+}
+
+/* Its blocks are listed under the lock, which the allocation itself does not need. */
+START_TEST(a_shared_arena_is_looked_at_under_its_lock)
+{
+	kv_arena_t *a = create(KV_ARENA_DEBUG_FILL, KV_ARENA_THREAD_SAFE);
+	struct kva_arena *core = kva_arena_of(a);
+	struct kvp p;
+
+	kvp_begin(&p);
+	kvp_do(&p, allocate_some, a);
+	kva_team_lock(core);
+	kvp_tell(&p, allocate_some, a);
+	for (int i = 0; i < 300 && kva_load_relaxed(&core->team->waits) == 0; i++)
+		usleep(1000);
+	kvt_eq(kva_load_relaxed(&core->team->waits), 1);
+	kva_team_unlock(core);
+	kvp_end(&p);
+	kv_arena_destroy(a);
+}
+END_TEST
+
 START_TEST(rewinds_and_loops_raise_no_alarm)
 {
 	kv_arena_t *a = create(KV_ARENA_DEBUG_GUARD, KV_ARENA_THREAD_UNSAFE);
@@ -324,6 +354,7 @@ main(void)
 		tcase_add_test(g, two_threads_in_an_unsafe_arena_are_named);
 		tcase_add_test(g, another_thread_is_also_found_on_the_way_out);
 		tcase_add_test(g, page_after_a_block_cannot_be_touched);
+		tcase_add_test(g, a_shared_arena_is_looked_at_under_its_lock);
 	}
 	g = kvt_group(s, "peace");
 	tcase_add_test(g, every_level_lets_correct_programs_be);

@@ -198,6 +198,27 @@ START_TEST(spares_serve_before_the_cache_is_asked)
 }
 END_TEST
 
+START_TEST(a_spare_that_serves_again_counts_as_reused)
+{
+	kv_arena_config_t config = kvi_config((kv_arena_thread_mode_t)_i);
+	kv_arena_t *a = kvi_create(&config);
+	uint64_t before, blocks;
+
+	kvi_load(a, 4 * MIB);
+	kv_arena_reset(a);
+	before = kvi_stats(a).block_reuses;
+	blocks = kvi_stats(a).blocks;
+	kvt_cmp(blocks, >, 1);
+	kvi_load(a, 3 * MIB);
+	kvt_eq(kvi_stats(a).blocks, blocks);
+	/* One was at hand since the reset. */
+	kvt_eq(kvi_stats(a).block_reuses - before,
+		blocks - 1 - kva_arena_of(a)->nspares);
+	kvt_cmp(kva_arena_of(a)->nspares, <, blocks - 1);
+	kvi_destroy(a);
+}
+END_TEST
+
 START_TEST(spares_that_nobody_needs_are_given_up_one_a_round)
 {
 	kv_arena_config_t config = kvi_config((kv_arena_thread_mode_t)_i);
@@ -349,9 +370,29 @@ START_TEST(what_arenas_share_has_no_arenas_name)
 }
 END_TEST
 
+START_TEST(what_the_caller_gave_is_not_ours_to_name)
+{
+	struct kvt_source source = KVT_SOURCE;
+	kv_arena_config_t config = kvt_sourced(&source);
+	kv_arena_t *a, *b;
+
+	config.name = "first";
+	a = kvi_create(&config);
+	config.name = "second";
+	b = kvi_create(&config);
+	kva_os.label = note_label;
+	kvt_eq(labels_for(b, 3 * MIB), 0);
+	kvt_eq(kv_arena_absorb(a, b), 0);
+	kvt_eq(label.calls, 0);
+	kvi_destroy(a);
+	kvi_destroy(b);
+}
+END_TEST
+
 START_TEST(names_that_the_system_would_not_take_are_passed_over)
 {
-	static const char *const names[] = { "a[0]", "a\\b", "`a`", "a$", "t\to", "\303\244" };
+	static const char *const names[] = { "a[0]", "a\\b", "`a`", "a$", "t\to", "\303\244",
+		"a\177" };
 	kv_arena_t *a = create_named(names[_i]);
 
 	kva_os.label = note_label;
@@ -393,6 +434,7 @@ main(void)
 	g = kvi_group(s, "spares");
 	tcase_add_test(g, reset_keeps_so_many_blocks_the_largest_first);
 	tcase_add_loop_test(g, spares_serve_before_the_cache_is_asked, 0, 2);
+	tcase_add_loop_test(g, a_spare_that_serves_again_counts_as_reused, 0, 2);
 	tcase_add_loop_test(g, spares_that_nobody_needs_are_given_up_one_a_round, 0, 2);
 	tcase_add_loop_test(g, the_callers_buffer_is_never_given_up, 0, 2);
 
@@ -400,7 +442,8 @@ main(void)
 	tcase_add_test(g, a_mapping_has_the_name_of_the_arena_that_has_it);
 	tcase_add_test(g, a_warm_mapping_is_named_only_if_that_is_news);
 	tcase_add_test(g, what_arenas_share_has_no_arenas_name);
-	tcase_add_loop_test(g, names_that_the_system_would_not_take_are_passed_over, 0, 6);
+	tcase_add_test(g, what_the_caller_gave_is_not_ours_to_name);
+	tcase_add_loop_test(g, names_that_the_system_would_not_take_are_passed_over, 0, 7);
 	tcase_add_test(g, smaps_shows_the_names_of_arenas);
 	return kvt_run(s, 1000);
 }

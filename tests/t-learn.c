@@ -7,6 +7,7 @@
 #include "learn.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* Names are kept as long as the process lives, so each test has its own. */
 
@@ -77,6 +78,21 @@ START_TEST(names_are_told_apart)
 }
 END_TEST
 
+START_TEST(the_longest_names_differ_in_their_last_byte)
+{
+	char left[32] = "", right[32] = "";
+
+	memset(left, 'n', 30);
+	memset(right, 'n', 30);
+	left[30] = 'l';
+	right[30] = 'r';
+	kva_learn_note(left, 1000);
+	kva_learn_note(right, 2000);
+	kvt_eq(kva_learn_size(left), 1000);
+	kvt_eq(kva_learn_size(right), 2000);
+}
+END_TEST
+
 START_TEST(more_names_than_there_is_room_for_are_no_trouble)
 {
 	char name[32];
@@ -129,6 +145,7 @@ main(void)
 	tcase_add_test(g, the_order_of_sizes_does_not_matter);
 	tcase_add_test(g, old_sizes_are_forgotten);
 	tcase_add_test(g, names_are_told_apart);
+	tcase_add_test(g, the_longest_names_differ_in_their_last_byte);
 	tcase_add_test(g, an_arena_begins_as_large_as_those_before_it_became);
 	tcase_add_test(g, more_names_than_there_is_room_for_are_no_trouble);
 	return kvt_run(s, 40);

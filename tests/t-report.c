@@ -5,6 +5,7 @@
  * That the formats are what they should be is seen in t-api-report.c.
  */
 #include "kvinside.h"
+#include "kvrefuse.h"
 #include "report.h"
 
 #include <stdio.h>
@@ -101,6 +102,46 @@ START_TEST(sizes_are_shown_from_the_least_to_the_largest)
 }
 END_TEST
 
+/* The sum of the percentages of n lines that follow a heading; each has a bar to
+ * match it. */
+static double
+sum_after(const char *heading, int n)
+{
+	const char *line = strstr(text, heading);
+	double percent, sum = 0;
+
+	for (int i = 0; i < n; i++) {
+		size_t bar;
+
+		kvt_true(line != NULL);
+		line = strchr(line, '\n') + 1;
+		kvt_true(strchr(line, '%') != NULL);
+		kvt_eq(sscanf(strchr(line, '%') - 6, "%lf", &percent), 1);
+		bar = strspn(strchr(line, '%') + 3, "#");
+		kvt_true(percent >= 0 && percent <= 100);
+		kvt_true((double)bar >= percent * .34 - 1 &&
+			(double)bar <= percent * .34 + 1);
+		sum += percent;
+	}
+	return sum;
+}
+
+START_TEST(percentages_are_of_the_whole)
+{
+	kv_arena_t *a = create("percent");
+	double sum;
+
+	for (int i = 0; i < 3000; i++)
+		kvt_true(kvt_alloc(a, i % 3 ? 10 : 100) != NULL);
+	report(a, KV_ARENA_REPORT_TEXT);
+	sum = sum_after("where the bytes are\n", 6);
+	kvt_true(sum > 99 && sum < 101);
+	sum = sum_after("sizes, bytes  ", 2);
+	kvt_true(sum > 99 && sum < 101);
+	kvi_destroy(a);
+}
+END_TEST
+
 START_TEST(shared_arenas_have_a_line_for_their_shards)
 {
 	kv_arena_config_t config = kvi_config(KV_ARENA_THREAD_SAFE);
@@ -136,6 +177,33 @@ START_TEST(machines_with_nodes_have_a_line_for_pages)
 }
 END_TEST
 
+static int
+two_nodes(void)
+{
+	return 2;
+}
+
+START_TEST(two_nodes_are_enough_for_such_a_line)
+{
+	kv_arena_t *a = create("two");
+
+	kvi_load(a, 100000);
+	kva_os.nodes = two_nodes;
+	kvt_true(says(a, KV_ARENA_REPORT_TEXT, " pages in place, "));
+	kvt_true(strstr(text, "\n      node 0: ") && strstr(text, ", node 1: "));
+	kvi_destroy(a);
+}
+END_TEST
+
+START_TEST(a_process_without_arenas_has_a_report)
+{
+	if (kvr_has_own_process()) {
+		kvt_true(says(NULL, KV_ARENA_REPORT_JSON, "\n \"arenas\": [\n]}\n"));
+		kvt_true(strncmp(report(NULL, KV_ARENA_REPORT_TEXT), "\ncache: ", 8) == 0);
+	}
+}
+END_TEST
+
 /* ---- Names ------------------------------------------------------------------------- */
 
 START_TEST(names_are_escaped_as_each_format_wants)
@@ -147,6 +215,30 @@ START_TEST(names_are_escaped_as_each_format_wants)
 	kvt_true(says(a, KV_ARENA_REPORT_PROMETHEUS,
 		"{arena=\"a\\\"b\\\\c??\xc3\xa9\","));
 	kvi_destroy(a);
+}
+END_TEST
+
+/* As far as the first two bytes tell; terminals bear what is left. */
+START_TEST(what_is_no_utf_8_is_replaced_byte_by_byte)
+{
+	static const char *const names[][2] = {
+		{ "\xc2\x80", "\xc2\x80" }, { "\xdf\xbf", "\xdf\xbf" },
+		{ "\xe2\x82\xac", "\xe2\x82\xac" }, { "\xf0\x9f\x8c\xb1", "\xf0\x9f\x8c\xb1" },
+		{ "\xf4\x8f\xbf\xbf", "\xf4\x8f\xbf\xbf" }, { "a\x80z", "a?z" },
+		{ "a\xbfz", "a?z" }, { "\xc1\x81z", "??z" }, { "\xf5\x80\x80\x80z", "????z" },
+		{ "\xffz", "?z" }, { "\xc3z", "?z" }, { "\xe2\x82z", "??z" },
+		{ "\xe2z\xac", "?z?" }, { "\xf0\x9f\x8cz", "???z" }, { "z\xe2\x82", "z??" },
+		{ "\x1fz", "?z" }, { " z~", " z~" },
+	};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		kv_arena_t *a = create(names[i][0]);
+		char words[40];
+
+		snprintf(words, sizeof words, "arena %s\n", names[i][1]);
+		kvt_true(says(a, KV_ARENA_REPORT_TEXT, words));
+		kvi_destroy(a);
+	}
 }
 END_TEST
 
@@ -253,11 +345,15 @@ main(void)
 	tcase_add_test(g, several_arenas_are_listed_before_they_are_told_of);
 	tcase_add_test(g, the_parts_together_are_what_is_held);
 	tcase_add_test(g, the_cache_is_the_one_that_the_arena_uses);
+	tcase_add_test(g, percentages_are_of_the_whole);
 	tcase_add_test(g, shared_arenas_have_a_line_for_their_shards);
 	tcase_add_test(g, machines_with_nodes_have_a_line_for_pages);
+	tcase_add_test(g, two_nodes_are_enough_for_such_a_line);
+	tcase_add_test(g, a_process_without_arenas_has_a_report);
 
 	g = kvi_group(s, "names");
 	tcase_add_test(g, names_are_escaped_as_each_format_wants);
+	tcase_add_test(g, what_is_no_utf_8_is_replaced_byte_by_byte);
 	tcase_add_test(g, descendants_follow_their_ancestors);
 	tcase_add_loop_test(g, a_full_disk_is_said, 0, 2);
 	return kvt_run(s, 80);

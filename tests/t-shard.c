@@ -7,6 +7,7 @@
 #include "kvrefuse.h"
 #include "registry.h"
 #include "shard.h"
+#include "size.h"
 #include "thread.h"
 #include "watch.h"
 
@@ -194,6 +195,81 @@ START_TEST(shares_have_a_least_and_a_largest_size)
 }
 END_TEST
 
+static struct kva_shard *
+newest_shard(const kv_arena_t *a)
+{
+	return team_of(a)->shards;
+}
+
+/* Of three threads each may have a third of a step. */
+START_TEST(a_share_doubles_until_it_is_as_large_as_may_be)
+{
+	size_t most = KV_ARENA_DEFAULT_BLOCK_SIZE / 3, last = 1024;
+	kv_arena_t *a = create();
+	struct kva_shard *s;
+	struct kvp p[3];
+
+	begin(p, 3);
+	for (int i = 0; i < 3; i++)
+		kvt_true(have(&p[i], a, 16) != NULL);
+	s = newest_shard(a);
+	kvt_eq(s->share, 2 * last);
+	while (last < most) {
+		last = s->share;
+		for (int i = 0; s->share == last && i < 2000; i++)
+			kvt_true(have(&p[2], a, 64) != NULL);
+		if (s->share == last)
+			break;
+		kvt_eq(s->share, 2 * last < most ? 2 * last : most);
+	}
+	kvt_eq(last, most);
+	end(p, 3);
+	kvi_destroy(a);
+}
+END_TEST
+
+START_TEST(what_is_left_of_a_block_is_shared_out_to_the_last_byte)
+{
+	kv_arena_t *a = create();
+	const struct kva_window *front = &kva_arena_of(a)->front.window;
+	struct request r = { .a = a };
+	struct kvp p[2];
+	size_t pad;
+
+	if (kvt_skip_if_apart()) {
+		kvi_destroy(a);
+		return;
+	}
+	begin(p, 2);
+	for (int i = 0; i < 2; i++)	/* the first has the whole block to itself */
+		kvt_true(have(&p[i], a, i ? 100 : 60000) != NULL);
+	pad = kva_padding((uintptr_t)front->bump.cur, KVA_CACHE_LINE);
+	kvt_cmp(kva_window_room(front), >, pad + 10000);
+	r.size = kva_window_room(front) - pad;
+	kvp_do(&p[0], allocate, &r);
+	kvt_true(r.p != NULL);
+	kvt_eq(kva_window_room(front), 0);
+	kvt_eq(kvi_stats(a).blocks, 2);
+	end(p, 2);
+	kvi_destroy(a);
+}
+END_TEST
+
+START_TEST(a_block_for_one_allocation_counts_no_whole_step)
+{
+	kv_arena_t *a = create();
+	size_t before, more;
+
+	kvt_true(kvt_alloc(a, 8) != NULL);
+	before = kv_arena_memory_usage(a);
+	kvt_true(kvt_alloc(a, 3 * MIB + 8) != NULL);
+	more = kv_arena_memory_usage(a) - before;
+	kvt_cmp(more, >=, 3 * MIB + 8);
+	kvt_cmp(more, <, 3 * MIB + 8 + sizeof(struct kva_block) + KVA_WATCH_GAP + 8);
+	kvi_destroy(a);
+}
+END_TEST
+
 START_TEST(a_window_that_is_followed_by_more_is_made_longer)
 {
 	kv_arena_t *a = create();
@@ -329,6 +405,42 @@ START_TEST(threads_on_two_nodes_have_memory_of_both)
 	kvi_check(a);
 	end(p, 2);
 	kvi_destroy(a);
+}
+END_TEST
+
+/* After a reset it has no memory anywhere. */
+START_TEST(a_shard_that_is_empty_is_adopted_on_any_node)
+{
+	kv_arena_config_t config = kvi_config(KV_ARENA_THREAD_SAFE);
+	struct request r = { .size = 100 };
+
+	config.enable_numa = true;
+	config.numa_policy = KV_ARENA_NUMA_LOCAL;
+	r.a = kvi_create(&config);
+	for (int i = 0; i < 4; i++) {
+		r.node = i % 2;
+		kvp_once(allocate, &r);
+		kvt_eq(kvo_place_of(r.p), KVA_PLACE_PREFERRED(i % 2));
+		if (i < 2)		/* with memory of the other node none is */
+			kvt_eq(team_of(r.a)->nshards, i + 1);
+		if (i == 1)
+			kv_arena_reset(r.a);
+	}
+	kvt_eq(team_of(r.a)->nshards, 2);
+	kv_arena_reset(r.a);
+	for (int node = 0; node < 2; node++)
+		for (int i = 0; i < 2; i++) {
+			struct kvp p[2];
+
+			begin(p, 2);
+			r.node = node;
+			kvp_do(&p[0], allocate, &r);
+			kvp_do(&p[1], allocate, &r);
+			end(p, 2);
+			kv_arena_reset(r.a);
+			kvt_eq(team_of(r.a)->nshards, 2);
+		}
+	kvi_destroy(r.a);
 }
 END_TEST
 
@@ -674,6 +786,9 @@ main(void)
 	tcase_add_test(g, a_lone_thread_loses_nothing_between_shares);
 	tcase_add_test(g, what_lies_unused_is_bounded_by_the_arena_not_by_its_threads);
 	tcase_add_test(g, shares_have_a_least_and_a_largest_size);
+	tcase_add_test(g, a_share_doubles_until_it_is_as_large_as_may_be);
+	tcase_add_test(g, what_is_left_of_a_block_is_shared_out_to_the_last_byte);
+	tcase_add_test(g, a_block_for_one_allocation_counts_no_whole_step);
 	tcase_add_test(g, a_window_that_is_followed_by_more_is_made_longer);
 	tcase_add_test(g, every_size_and_alignment_is_served);
 	tcase_add_test(g, what_a_share_has_room_for_needs_no_lock);
@@ -681,6 +796,7 @@ main(void)
 	tcase_add_test(g, a_thread_sees_the_shard_that_it_used_last);
 	tcase_add_test(g, threads_that_wait_for_each_other_are_counted);
 	tcase_add_test(g, threads_on_two_nodes_have_memory_of_both);
+	tcase_add_test(g, a_shard_that_is_empty_is_adopted_on_any_node);
 	tcase_add_test(g, a_block_that_another_thread_made_needless_goes_back);
 
 	g = kvi_group(s, "threads that come and go");

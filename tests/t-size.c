@@ -98,6 +98,23 @@ START_TEST(room_serves_a_request_wherever_a_block_begins)
 }
 END_TEST
 
+START_TEST(room_is_no_more_than_the_worst_block_needs)
+{
+	for (size_t alignment = 1; alignment <= 256; alignment *= 2)
+		for (size_t size = 1; size < 600; size += 7) {
+			size_t room, most = 0;
+
+			for (uintptr_t base = 0; base < 512; base += 16) {
+				size_t pad = kva_padding(base, alignment);
+
+				most = pad > most ? pad : most;
+			}
+			kvt_true(kva_room_for(size, alignment, &room));
+			kvt_eq(room, most + kva_round_up(size, 8));
+		}
+}
+END_TEST
+
 START_TEST(room_is_refused_beyond_the_limit)
 {
 	size_t room = 7;
@@ -154,6 +171,7 @@ main(void)
 	tcase_add_test(g, fits_after_agrees_with_exact_sums);
 	tcase_add_test(g, multiply_refuses_exactly_what_overflows);
 	tcase_add_test(g, room_serves_a_request_wherever_a_block_begins);
+	tcase_add_test(g, room_is_no_more_than_the_worst_block_needs);
 	tcase_add_test(g, room_is_refused_beyond_the_limit);
 	tcase_add_test(g, power_above_is_the_least_that_is_enough);
 	tcase_add_test(g, bucket_is_the_one_whose_bounds_hold_the_size);

@@ -193,13 +193,16 @@ START_TEST(a_node_without_memory_is_no_place)
 }
 END_TEST
 
-/* Where the system says that the two ends of a block are. */
+/* A block, and where the system says that its two ends are. */
+static const struct kva_block *asked;
 static int ends_at[2];
 
 static int
 where_ends_are(void *const *pages, int *node, size_t n)
 {
-	kvt_true(n == 2 && pages[0] < pages[1]);
+	kvt_eq(n, 2);
+	kvt_true(pages[0] == asked->base);
+	kvt_true(pages[1] == asked->base + asked->capacity - kva_os.page());
 	memcpy(node, ends_at, sizeof ends_at);
 	return 0;
 }
@@ -220,6 +223,7 @@ START_TEST(a_warm_block_that_was_moved_is_not_on_its_node)
 
 	kvt_true(b != NULL);
 	b->warm = true;
+	asked = b;
 	kva_os.where = where_ends_are;
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		memcpy(ends_at, cases[i].ends, sizeof ends_at);

@@ -138,6 +138,7 @@ START_TEST(extending_adds_what_follows)
 
 	kvt_true(kva_window_take(&w, 65, 8) == NULL);
 	kva_window_extend(&w, 64);
+	kvt_true(w.bump.end == memory + 128);
 	check(&w, 128);
 	kvt_true(kva_window_take(&w, 65, 8) == memory);
 }
@@ -173,6 +174,26 @@ START_TEST(all_is_shown_of_a_plain_window)
 	struct kva_window w = open_window(PLAIN, 0, SIZE);
 
 	kvt_true(w.bump.end == memory + SIZE);
+}
+END_TEST
+
+/* W3 rests on that: also where nothing is left to be shown. */
+START_TEST(each_count_is_of_8_bytes_shown_or_more)
+{
+	struct kva_window w = open_window(COUNTED, 0, 64);
+
+	for (int i = 0; i < 8; i++) {
+		uint64_t before = w.shown;
+
+		kvt_true(kva_window_take(&w, 1, 8) != NULL);
+		kvt_cmp(w.shown, >=, before + 8);
+	}
+	for (int i = 0; i < 3; i++) {
+		uint64_t before = w.shown;
+
+		kva_window_show(&w);
+		kvt_eq(w.shown, before + 8);
+	}
 }
 END_TEST
 
@@ -530,6 +551,7 @@ main(void)
 	g = kvt_group(s, "what is shown");
 	tcase_add_test(g, all_is_shown_of_a_plain_window);
 	tcase_add_test(g, a_counted_window_shows_32_kib_at_a_time);
+	tcase_add_test(g, each_count_is_of_8_bytes_shown_or_more);
 	tcase_add_test(g, a_watched_window_shows_nothing_and_gives_all);
 	tcase_add_test(g, a_watched_window_keeps_its_gap);
 	tcase_add_test(g, a_window_that_showed_much_is_due);
