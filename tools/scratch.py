@@ -18,6 +18,13 @@ SANITIZE = {"unit": [], "asan": ["-fsanitize=address,undefined",
                                  "-fno-sanitize-recover=all"],
             "tsan": ["-fsanitize=thread"],
             "reach": ["-O0", "--coverage", "-fprofile-update=atomic"]}
+# What config.h has where such a program links.
+FOUND = {"HAVE_SECURE_GETENV": "#include <stdlib.h>\nint main(void) "
+                               "{ return secure_getenv(\"HOME\") != NULL; }",
+         "HAVE_BACKTRACE": "#include <execinfo.h>\nint main(void) "
+                           "{ void *p; return backtrace(&p, 1); }",
+         "HAVE_DLADDR": "#include <dlfcn.h>\nint main(void) "
+                        "{ Dl_info i; return dladdr(&i, &i); }"}
 LEFT_OUT = {"os_generic.c", "os_windows.c"}
 
 # The tests that see what TSan is for.
@@ -113,6 +120,10 @@ class Stage:
                    input="#include <numa.h>\n").returncode == 0:
                 config.write("#define HAVE_NUMA 1\n")
                 self.libs.append("-lnuma")
+            for macro, program in FOUND.items():
+                if run([CC, "-D_GNU_SOURCE", "-xc", "-", "-o", "/dev/null", "-ldl"],
+                       input=program).returncode == 0:
+                    config.write("#define %s 1\n" % macro)
         self.flags = ["-std=gnu11", "-D_GNU_SOURCE", "-DHAVE_CONFIG_H", "-I" + self.dir,
                       "-O1", "-w", "-fPIC"] + SANITIZE[name]
         self.deps = {}
