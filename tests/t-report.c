@@ -195,12 +195,17 @@ START_TEST(two_nodes_are_enough_for_such_a_line)
 }
 END_TEST
 
-START_TEST(a_process_without_arenas_has_a_report)
+START_TEST(no_arena_and_a_single_one_are_not_listed)
 {
-	if (kvr_has_own_process()) {
-		kvt_true(says(NULL, KV_ARENA_REPORT_JSON, "\n \"arenas\": [\n]}\n"));
-		kvt_true(strncmp(report(NULL, KV_ARENA_REPORT_TEXT), "\ncache: ", 8) == 0);
-	}
+	kv_arena_t *a;
+
+	if (!kvr_has_own_process())
+		return;
+	kvt_true(says(NULL, KV_ARENA_REPORT_JSON, "\n \"arenas\": [\n]}\n"));
+	kvt_true(strncmp(report(NULL, KV_ARENA_REPORT_TEXT), "\ncache: ", 8) == 0);
+	a = create("single");
+	kvt_true(strncmp(report(NULL, KV_ARENA_REPORT_TEXT), "arena single\n", 13) == 0);
+	kvi_destroy(a);
 }
 END_TEST
 
@@ -349,7 +354,7 @@ main(void)
 	tcase_add_test(g, shared_arenas_have_a_line_for_their_shards);
 	tcase_add_test(g, machines_with_nodes_have_a_line_for_pages);
 	tcase_add_test(g, two_nodes_are_enough_for_such_a_line);
-	tcase_add_test(g, a_process_without_arenas_has_a_report);
+	tcase_add_test(g, no_arena_and_a_single_one_are_not_listed);
 
 	g = kvi_group(s, "names");
 	tcase_add_test(g, names_are_escaped_as_each_format_wants);
