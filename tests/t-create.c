@@ -282,8 +282,11 @@ END_TEST
 
 START_TEST(a_reset_teaches_as_much_as_an_end)
 {
+	static const char *const names[] = {
+		"ended", "shared, ended", "reset", "shared, reset",
+	};
 	kv_arena_config_t config = kvi_config((kv_arena_thread_mode_t)(_i % 2));
-	const char *name = _i / 2 ? "reset" : "ended";
+	const char *name = names[_i];
 	kv_arena_t *a;
 
 	config.name = name;
