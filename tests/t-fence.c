@@ -180,7 +180,8 @@ END_TEST
 
 START_TEST(what_is_absorbed_ends_with_its_new_arena_or_is_told_no_more)
 {
-	kv_arena_t *a = create(KV_ARENA_THREAD_UNSAFE), *b = create(KV_ARENA_THREAD_UNSAFE);
+	kv_arena_t *a = create(KV_ARENA_THREAD_UNSAFE);
+	kv_arena_t *b = create(KV_ARENA_THREAD_UNSAFE);
 
 	for (int i = 0; i < 10; i++)
 		kvt_true(kvt_alloc(a, 100) && kvt_alloc(b, 100));

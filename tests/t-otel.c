@@ -94,8 +94,8 @@ END_TEST
 
 START_TEST(what_is_absorbed_has_ended_for_its_arena)
 {
-	kv_arena_t *a = create_warm(KV_ARENA_THREAD_UNSAFE), *b = create_warm(
-		KV_ARENA_THREAD_UNSAFE);
+	kv_arena_t *a = create_warm(KV_ARENA_THREAD_UNSAFE);
+	kv_arena_t *b = create_warm(KV_ARENA_THREAD_UNSAFE);
 
 	kvt_eq(allocate(a, 3), 3);
 	kvt_eq(allocate(b, 3), 3);

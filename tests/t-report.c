@@ -228,11 +228,13 @@ START_TEST(what_is_no_utf_8_is_replaced_byte_by_byte)
 {
 	static const char *const names[][2] = {
 		{ "\xc2\x80", "\xc2\x80" }, { "\xdf\xbf", "\xdf\xbf" },
-		{ "\xe2\x82\xac", "\xe2\x82\xac" }, { "\xf0\x9f\x8c\xb1", "\xf0\x9f\x8c\xb1" },
+		{ "\xe2\x82\xac", "\xe2\x82\xac" },
+		{ "\xf0\x9f\x8c\xb1", "\xf0\x9f\x8c\xb1" },
 		{ "\xf4\x8f\xbf\xbf", "\xf4\x8f\xbf\xbf" }, { "a\x80z", "a?z" },
-		{ "a\xbfz", "a?z" }, { "\xc1\x81z", "??z" }, { "\xf5\x80\x80\x80z", "????z" },
-		{ "\xffz", "?z" }, { "\xc3z", "?z" }, { "\xe2\x82z", "??z" },
-		{ "\xe2z\xac", "?z?" }, { "\xf0\x9f\x8cz", "???z" }, { "z\xe2\x82", "z??" },
+		{ "a\xbfz", "a?z" }, { "\xc1\x81z", "??z" },
+		{ "\xf5\x80\x80\x80z", "????z" }, { "\xffz", "?z" },
+		{ "\xc3z", "?z" }, { "\xe2\x82z", "??z" }, { "\xe2z\xac", "?z?" },
+		{ "\xf0\x9f\x8cz", "???z" }, { "z\xe2\x82", "z??" },
 		{ "\x1fz", "?z" }, { " z~", " z~" },
 	};
 
