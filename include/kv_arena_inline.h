@@ -38,7 +38,8 @@ extern "C" {
  *   F1  cur and end are multiples of KV_ARENA_ALIGNMENT.
  *   F2  end may be lower than the memory allows: limits, sampling and the debug
  *       levels lower it to have the slow path called when they need it.
- *   F3  cur and tally have one writer. In a shared arena others read them, so
+ *   F3  end is no nearer to the end of the address space than KV_ARENA_QUICK.
+ *   F4  cur and tally have one writer. In a shared arena others read them, so
  *       they are stored atomically; relaxed, for they order nothing. */
 struct kv_arena_bump {
 	char *cur;			/* next free byte */
@@ -55,6 +56,10 @@ struct kv_arena_bump {
 #define KV_ARENA_SHARED 4u		/* the bump used is that of a shard */
 #define KV_ARENA_SHARED_COUNTED 8u
 #define KV_ARENA_KINDS 15u
+
+/* What the fast path of a plain arena takes is no larger: 4 GiB, or 64 KiB where
+ * addresses have 32 bits. */
+#define KV_ARENA_QUICK ((uintptr_t)1 << sizeof(uintptr_t) * 4)
 
 KV_ARENA_INLINE struct kv_arena_bump *
 kv_arena_bump_of(const kv_arena_t *arena, unsigned kind)
@@ -103,6 +108,32 @@ kv_arena_fits(const struct kv_arena_bump *b, size_t size, char **after)
 	if (!KV_ARENA_LIKELY(last < (uintptr_t)b->end - (uintptr_t)b->cur))
 		return false;
 	*after = b->cur + (last | (KV_ARENA_ALIGNMENT - 1)) + 1;
+	return true;
+}
+
+/* Whether the arena is plain and the size quick, of which last is one less. One
+ * comparison says both, and that the size is not 0: what it is compared with is 0 for
+ * other arenas and NULL, and a loop computes it once. */
+KV_ARENA_INLINE bool
+kv_arena_is_quick(const kv_arena_t *arena, size_t last)
+{
+	uintptr_t plain = (uintptr_t)arena & KV_ARENA_PLAIN;
+
+	if (__builtin_constant_p(last))
+		return plain && last < KV_ARENA_QUICK;
+	return last < plain * KV_ARENA_QUICK;
+}
+
+/* The same as kv_arena_fits for a quick size: nothing overflows (F3), so cur is
+ * moved first and compared then. */
+KV_ARENA_INLINE bool
+kv_arena_fits_quick(const struct kv_arena_bump *b, size_t last, char **after)
+{
+	uintptr_t advance = (last | (KV_ARENA_ALIGNMENT - 1)) + 1;
+
+	if (!KV_ARENA_LIKELY((uintptr_t)b->cur + advance <= (uintptr_t)b->end))
+		return false;
+	*after = b->cur + advance;
 	return true;
 }
 
@@ -171,7 +202,7 @@ kv_arena_alloc_tracked(kv_arena_t *arena, size_t size)
 			*kv_arena_tally_of(b, size) += KV_ARENA_TALLY_ONE + size;
 			return kv_arena_take(b, after);
 		}
-	} else if (kind) {
+	} else if (kind & KV_ARENA_SHARED_COUNTED) {
 		b = kv_arena_bump_of(arena, KV_ARENA_SHARED_COUNTED);
 		if (KV_ARENA_IS_MINE(b->key)) {
 			b = KV_ARENA_MINE();
@@ -190,9 +221,9 @@ kv_arena_alloc(kv_arena_t *arena, size_t size)
 	struct kv_arena_bump *b = kv_arena_bump_of(arena, KV_ARENA_PLAIN);
 	char *after;
 
-	if (!KV_ARENA_LIKELY((uintptr_t)arena & KV_ARENA_PLAIN))
+	if (!KV_ARENA_LIKELY(kv_arena_is_quick(arena, size - 1)))
 		return kv_arena_alloc_tracked(arena, size);
-	if (kv_arena_fits(b, size, &after))
+	if (kv_arena_fits_quick(b, size - 1, &after))
 		return kv_arena_take(b, after);
 	return kv_arena_alloc_slow(arena, size);
 }

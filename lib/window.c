@@ -139,6 +139,8 @@ kva_window_show(struct kva_window *w)
 
 	if (w->watched || w->sealed)	/* every call comes to us */
 		room = 0;
+	else if ((uintptr_t)w->limit > UINTPTR_MAX - KV_ARENA_QUICK)	/* F3 */
+		room = 0;
 	else if (room > COUNTED_ROOM && kva_window_is_counted(w))
 		room = COUNTED_ROOM;
 	if (kva_unlikely(w->sampler != NULL)) {

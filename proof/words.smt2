@@ -42,6 +42,11 @@
                (bvadd (bvsub x (bvurem x #x000000000000000008))
                       #x000000000000000007)))))
 
+(define-fun odd-fails () Bool
+  (and (word x)
+       (not (= (bvand x #x000000000000000001)
+               (bvurem x #x000000000000000002)))))
+
 (define-fun wrap-fails () Bool
   (and (word (bvsub x #x010000000000000000))
        (not (= (bvand x #x00ffffffffffffffff)

@@ -284,6 +284,26 @@ struct wide {
 	char one;
 };
 
+/* One byte more than the fast path takes. */
+START_TEST(a_size_that_is_not_quick_is_served_all_the_same)
+{
+	kv_arena_t *a = kv_arena_create(0);
+	size_t size = KV_ARENA_QUICK + 1;
+	char *p = kvt_alloc(a, size), *q = kvt_alloc(a, 8);
+
+	if (p) {
+		p[0] = p[size - 1] = 'p';
+		q[0] = 'q';
+		kvt_true(p[0] == 'p' && p[size - 1] == 'p');
+		kvt_eq(kvt_stats(a).used_bytes, size + 8);
+	} else {
+		kvt_skip("no memory for so large an allocation");
+	}
+	kvt_balanced(a);
+	kv_arena_destroy(a);
+}
+END_TEST
+
 START_TEST(new_is_aligned_for_its_type)
 {
 	kv_arena_t *a = kv_arena_create(0);
@@ -385,6 +405,7 @@ main(void)
 	tcase_add_test(g, size_of_exactly_a_block_takes_one_block);
 
 	g = kvt_group(s, "types");
+	tcase_add_test(g, a_size_that_is_not_quick_is_served_all_the_same);
 	tcase_add_test(g, new_is_aligned_for_its_type);
 	tcase_add_test(g, new_array_is_aligned_and_checked);
 	tcase_add_test(g, calloc_zeroes_dirty_blocks);

@@ -197,6 +197,20 @@ START_TEST(each_count_is_of_8_bytes_shown_or_more)
 }
 END_TEST
 
+/* There the fast path's sum would begin again at 0. */
+START_TEST(nothing_is_shown_near_the_end_of_the_address_space)
+{
+	uintptr_t border = UINTPTR_MAX - KV_ARENA_QUICK + 1;
+	struct kva_window w = open_window(PLAIN, 0, 0);
+
+	kva_window_open(&w, (char *)(border - 64), 56);
+	kvt_true(w.bump.end == (char *)(border - 8));
+	kva_window_open(&w, (char *)(border - 64), 64);
+	kvt_true(w.bump.end == w.bump.cur);
+	kvt_eq(kva_window_room(&w), 64);
+}
+END_TEST
+
 START_TEST(a_counted_window_shows_32_kib_at_a_time)
 {
 	struct kva_window w = open_window(COUNTED, 0, SIZE);
@@ -550,6 +564,7 @@ main(void)
 
 	g = kvt_group(s, "what is shown");
 	tcase_add_test(g, all_is_shown_of_a_plain_window);
+	tcase_add_test(g, nothing_is_shown_near_the_end_of_the_address_space);
 	tcase_add_test(g, a_counted_window_shows_32_kib_at_a_time);
 	tcase_add_test(g, each_count_is_of_8_bytes_shown_or_more);
 	tcase_add_test(g, a_watched_window_shows_nothing_and_gives_all);
