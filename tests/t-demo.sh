@@ -67,6 +67,17 @@ done
 gives 0 - <few
 says out '6 words, 3 different'
 
+# Interrupted, it has not told a part of it.
+if [ -z "$EMULATOR" ] && timeout --preserve-status 9 true 2>/dev/null &&
+	mkfifo endless; then
+	plain=$demo
+	demo="timeout --preserve-status -s INT 1 $plain"
+	gives 130 - <>endless
+	demo=$plain
+	checks=$((checks + 1))
+	[ ! -s out ] || { cat out; failed=$((failed + 1)); }
+fi
+
 gives 2 few missing many
 says err 'kvarena-demo: missing: '
 gives 2 "$tmp"

@@ -53,6 +53,15 @@ if [ -z "$first" ] || [ "$first" != "$(pieces)" ]; then
 	failed=$((failed + 1))
 fi
 
+# Interrupted, it has said how to do it again.
+if [ -z "$EMULATOR" ] && timeout --preserve-status 9 true 2>/dev/null; then
+	plain=$stress
+	stress="timeout --preserve-status -s INT 1 $plain"
+	gives 130 --seconds=60
+	stress=$plain
+	says ': seed [0-9]*, 8 threads'
+fi
+
 for bad in --threads=0 --threads=2000 --threads=x --rounds=0 --rounds= \
 	--seed=-1 --mode=fast --allocations=0 --seconds=1h --wrong word; do
 	gives 2 "$bad"

@@ -104,9 +104,13 @@ then
 	ok "sorts by the next column" says typescript 'PEAKv'
 	ok "gives the screen back" says typescript "$esc\\[\\?1049l"
 	# In the foreground: in a group of its own it may not set the terminal.
-	TERM=xterm timeout 20 script -qec "timeout --foreground -s TERM 1 $tool report.json" \
-		typescript </dev/null >out 2>&1
-	ok "SIGTERM gives it back, too" says typescript "$esc\\[\\?1049l"
+	for signal in INT:130 TERM:143; do
+		TERM=xterm gives ${signal#*:} timeout 20 script -qec "timeout --foreground \
+			--preserve-status -s ${signal%:*} 1 $tool report.json" \
+			typescript </dev/null
+		ok "SIG${signal%:*} ends it" test $? = 0
+		ok "and gives the screen back" says typescript "$esc\\[\\?1049l"
+	done
 	ok "a dumb terminal gets a batch" \
 		gives 0 env TERM=dumb script -qec "$tool -n 1 report.json" typescript
 	ok "without sequences" test "$(grep -c "$esc" typescript)" = 0
