@@ -8,6 +8,7 @@
 #include <linux/seccomp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -124,12 +125,12 @@ static unsigned long
 resident_as(const char *name)
 {
 	FILE *f = fopen("/proc/self/smaps", "r");
-	unsigned long kib, sum = 0;
+	unsigned long start, end, kib, sum = 0;
 	char line[512];
 	bool ours = false;
 
 	while (f && fgets(line, sizeof line, f)) {
-		if (strstr(line, "-p "))
+		if (sscanf(line, "%lx-%lx", &start, &end) == 2)
 			ours = strstr(line, name) != NULL;
 		else if (ours && sscanf(line, "Rss: %lu kB", &kib) == 1)
 			sum += kib;
@@ -139,22 +140,81 @@ resident_as(const char *name)
 	return sum;
 }
 
-/* Debian's kernels do not name mappings; another may, as NUMA_KERNEL. */
+/* Does /proc/self/maps say of the mapping in which p lies that it has this name? */
+static bool
+is_named(const char *p, const char *name)
+{
+	FILE *f = fopen("/proc/self/maps", "r");
+	unsigned long start, end;
+	char line[512];
+	bool named = false;
+
+	while (p && f && fgets(line, sizeof line, f))
+		if (sscanf(line, "%lx-%lx", &start, &end) == 2 && (uintptr_t)p >= start &&
+		    (uintptr_t)p < end)
+			named = strstr(line, name) != NULL;
+	if (f)
+		fclose(f);
+	return named;
+}
+
+/* An arena of this name takes size bytes: is their mapping named so? */
+static bool
+is_shown(const char *name, size_t size, const char *mapping)
+{
+	kv_arena_config_t config = KV_ARENA_DEFAULT_CONFIG;
+	kv_arena_t *a;
+	bool shown;
+
+	config.name = name;
+	a = kv_arena_create_ex(&config);
+	shown = is_named(kv_arena_alloc(a, size), mapping);
+	kv_arena_destroy(a);
+	return shown;
+}
+
+static bool
+kernel_names(void)
+{
+	void *p = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	bool names = prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, p, PAGE, "x") == 0;
+
+	munmap(p, PAGE);
+	return names;
+}
+
+/* Debian's kernels do not name mappings; NUMA_KERNEL=named is one that does. */
 static void
 test_names(void)
 {
-	kv_arena_t *a = arena_on(KV_ARENA_NUMA_PREFERRED, 1, KV_ARENA_THREAD_UNSAFE);
-	char *p = kv_arena_alloc(a, 3 << 20);
+	kv_arena_t *a;
+	char *p;
 
-	if (p)
-		memset(p, 1, 3 << 20);
-	if (p && prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, p, PAGE, "kvarena:guest") != 0)
+	if (!kernel_names()) {
 		ok(true, "smaps shows arenas by name # SKIP this kernel can not", NULL);
-	else
-		ok(resident_as("[anon:kvarena:guest]") == 3 << 10,
-			"smaps shows by an arena's name what it has in memory",
-			"%lu KiB", resident_as("[anon:kvarena:guest]"));
+		return;
+	}
+	kv_arena_cache_trim(NULL, 0);	/* what is warm has the name it had */
+	a = arena_on(KV_ARENA_NUMA_PREFERRED, 1, KV_ARENA_THREAD_UNSAFE);
+	p = kv_arena_alloc(a, 3 * MIB);
+	if (p)
+		memset(p, 1, 3 * MIB);
+	ok(resident_as("[anon:kvarena:guest]") == 3 << 10,
+		"smaps shows by an arena's name what it has in memory",
+		"%lu KiB", resident_as("[anon:kvarena:guest]"));
+	ok(is_named(p, " [anon:kvarena:guest]\n"), "maps shows the name, too", NULL);
+	ok(is_named(p + 3 * MIB - 1, " [anon:kvarena:guest]\n"), "to the last byte",
+		NULL);
 	kv_arena_destroy(a);
+	ok(is_shown("other", 3 * MIB, " [anon:kvarena:other]\n"),
+		"a block has the name of the arena that took it last", NULL);
+	ok(is_shown("other", 100, " [anon:kvarena]\n"),
+		"what arenas share has the library's", NULL);
+	ok(is_shown("a name of 31 bytes, the longest", 3 * MIB,
+		" [anon:kvarena:a name of 31 bytes, the longest]\n"),
+		"the longest name is shown whole", NULL);
+	ok(is_shown("no[such]name", 3 * MIB, " [anon:kvarena]\n"),
+		"a name that Linux does not take is left out", NULL);
 }
 
 void
