@@ -33,7 +33,8 @@ START_TEST(short_threads_do_not_make_the_arena_grow)
 		" handed over, %zu bytes resident more than after a tenth\n", n,
 		kv_arena_memory_usage(a), (int)s.shards, s.shard_handovers,
 		after > before ? after - before : 0);
-	if (!kvt_is_watched())
+	/* qemu-user keeps 3 KiB of its own for each thread that has ended. */
+	if (!kvt_is_watched() && !kvt_is_emulated())
 		kvt_cmp(after, <, before + (1 << 20));
 	kvt_eq(s.total_allocations, n);
 	kvt_cmp(kv_arena_memory_usage(a), <, 1 << 20);
