@@ -128,6 +128,7 @@ kvr_works_here(void)
 		return false;
 	if (!kvt_is_watched() && can_filter())
 		return true;
-	kvt_skip("system calls cannot be refused here");
+	kvt_skip(kvt_is_watched() ? "a checker needs every system call" :
+		"no seccomp to refuse system calls with");
 	return false;
 }
