@@ -159,10 +159,10 @@ int
 kva_posix_fork_hook(void (*before)(void), void (*parent)(void),
 	void (*child)(void))
 {
-	int error = pthread_atfork(before, parent, child);
-
-	errno = error;
-	return error ? -1 : 0;
+	if (pthread_atfork(before, parent, child) == 0)
+		return 0;
+	errno = ENOMEM;		/* the one reason there is; musl says -1 */
+	return -1;
 }
 
 size_t
