@@ -13,6 +13,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 
 /* Each filter is four instructions at most: load, compare, refuse, allow; the
  * kernel asks all that were installed and takes the strictest answer. */
@@ -74,6 +75,30 @@ kvr_refuse_if(long call, unsigned argument, uint32_t value, int error)
 	if (!install(code, 6))
 		abort();
 }
+
+/* musl opens by the older call where there is one. */
+static const struct {
+	long call;
+	unsigned flags;			/* which argument they are */
+} opens[] = {
+	{ SYS_openat, 2 },
+#ifdef SYS_open
+	{ SYS_open, 1 },
+#endif
+};
+
+#define LARGEFILE 0100000		/* which musl and 32 bits add */
+
+void
+kvr_refuse_open(int flags, int error)
+{
+	for (size_t i = 0; i < sizeof opens / sizeof *opens; i++) {
+		uint32_t value = (uint32_t)flags;
+
+		kvr_refuse_if(opens[i].call, opens[i].flags, value, error);
+		kvr_refuse_if(opens[i].call, opens[i].flags, value | LARGEFILE, error);
+	}
+}
 #else
 static bool
 can_filter(void)
@@ -92,6 +117,13 @@ void
 kvr_refuse_if(long call, unsigned argument, uint32_t value, int error)
 {
 	(void)call, (void)argument, (void)value, (void)error;
+	abort();
+}
+
+void
+kvr_refuse_open(int flags, int error)
+{
+	(void)flags, (void)error;
 	abort();
 }
 #endif

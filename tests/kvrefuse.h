@@ -24,4 +24,7 @@ bool kvr_works_here(void);
 void kvr_refuse(long call, int error);
 void kvr_refuse_if(long call, unsigned argument, uint32_t value, int error);
 
+/* The same for files that are opened with these flags, by whichever call. */
+void kvr_refuse_open(int flags, int error);
+
 #endif
