@@ -37,6 +37,21 @@ START_TEST(a_large_request_does_not_cost_what_is_left_of_a_block)
 }
 END_TEST
 
+START_TEST(a_request_of_more_than_a_quarter_of_the_largest_block_has_its_own)
+{
+	kv_arena_config_t config = kvi_config((kv_arena_thread_mode_t)_i);
+	kv_arena_t *a;
+
+	config.max_block_size = MIB;
+	a = kvi_create(&config);
+	kvt_true(kvt_alloc(a, MIB / 4) != NULL);
+	kvt_eq(kvi_stats(a).large_allocations, 0);
+	kvt_true(kvt_alloc(a, MIB / 4 + 1) != NULL);
+	kvt_eq(kvi_stats(a).large_allocations, 1);
+	kvi_destroy(a);
+}
+END_TEST
+
 START_TEST(a_limit_is_used_to_the_last_bytes)
 {
 	kv_arena_config_t config = kvi_config(KV_ARENA_THREAD_UNSAFE);
@@ -489,6 +504,8 @@ main(void)
 	TCase *g = kvi_group(s, "room");
 
 	tcase_add_test(g, a_large_request_does_not_cost_what_is_left_of_a_block);
+	tcase_add_loop_test(g,
+		a_request_of_more_than_a_quarter_of_the_largest_block_has_its_own, 0, 2);
 	tcase_add_test(g, a_limit_is_used_to_the_last_bytes);
 	tcase_add_test(g, an_arena_that_was_reset_has_a_block_at_hand);
 	tcase_add_loop_test(g, a_zeroed_arena_looks_no_further_than_a_step, 0, 2);

@@ -116,6 +116,21 @@ START_TEST(the_file_has_the_name_that_was_given)
 }
 END_TEST
 
+START_TEST(the_environment_names_the_file)
+{
+	kv_arena_t *a;
+
+	if (!kvr_has_own_process())
+		return;
+	snprintf(path, sizeof path, "./t-publish.%ld.x", (long)getpid());
+	setenv("KVARENA_CONF", "stats,publish:./t-publish.%p.x,nohuge", 1);
+	a = kv_arena_create(0);
+	kvt_true(says("\"path\": \"?\""));
+	kv_arena_destroy(a);
+	unlink(path);
+}
+END_TEST
+
 START_TEST(a_name_that_is_too_long_publishes_nothing)
 {
 	char name[1100];
@@ -358,6 +373,9 @@ main(void)
 
 	tcase_add_loop_test(g, the_file_has_the_name_that_was_given, 0, 6);
 	tcase_add_test(g, a_name_that_is_too_long_publishes_nothing);
+
+	g = kvt_group(s, "environment");
+	tcase_add_test(g, the_environment_names_the_file);
 
 	g = kvi_group(s, "when");
 	tcase_add_loop_test(g, the_file_is_replaced_when_it_is_due, 0, 2);
