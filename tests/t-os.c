@@ -2,10 +2,10 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
+#include "os.h"
 #include "kvpages.h"
 #include "kvrefuse.h"
 #include "kvtest.h"
-#include "os.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -17,6 +17,10 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#endif
+
+#ifdef HAVE_DLADDR
+#include <dlfcn.h>
 #endif
 
 #if defined(__linux__)
@@ -247,6 +251,31 @@ START_TEST(protected_pages_stop_what_they_should)
 	kvt_true(errno == ENOMEM || errno == EINVAL);
 }
 END_TEST
+
+/* ---- Code ----------------------------------------------------------------------- */
+
+#ifdef HAVE_DLADDR
+START_TEST(a_symbol_is_what_the_loader_says)
+{
+	void *addresses[] = {
+		(void *)(uintptr_t)malloc, (void *)(uintptr_t)page, (void *)8,
+	};
+
+	for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++) {
+		struct kva_symbol s;
+		Dl_info info;
+
+		kvt_eq(kva_os.symbol(addresses[i], &s), dladdr(addresses[i], &info) != 0);
+		if (!dladdr(addresses[i], &info))
+			continue;
+		ck_assert_str_eq(s.path, info.dli_fname);
+		kvt_eq(s.base, (uintptr_t)info.dli_fbase);
+		kvt_true(s.name == info.dli_sname);
+		kvt_eq(s.start, (uintptr_t)info.dli_saddr);
+	}
+}
+END_TEST
+#endif
 
 /* ---- Nodes ---------------------------------------------------------------------- */
 
@@ -834,6 +863,11 @@ main(void)
 	tcase_add_test(g, a_node_without_so_much_room_is_preferred_and_that_is_told);
 	tcase_add_test(g, where_tells_pages_with_memory_from_those_without);
 	tcase_add_test(g, a_thread_may_prefer_a_node_and_no_longer);
+
+#ifdef HAVE_DLADDR
+	g = kvt_group(s, "code");
+	tcase_add_test(g, a_symbol_is_what_the_loader_says);
+#endif
 
 	g = kvt_group(s, "hooks");
 #ifdef _WIN32

@@ -686,6 +686,233 @@ START_TEST(arenas_that_come_late_may_be_left_out)
 }
 END_TEST
 
+/* ---- As a protocol buffer ------------------------------------------------------- */
+
+#define MOST 5000
+
+/* A field of a message: a number, or bytes. Numbers of fields: profile.proto. */
+struct field {
+	unsigned number;
+	uint64_t value;
+	const unsigned char *bytes, *end;
+};
+
+static uint64_t
+varint(const unsigned char **at)
+{
+	uint64_t n = 0;
+
+	for (unsigned shift = 0;; shift += 7) {
+		n |= (uint64_t)(**at & 0x7f) << shift;
+		if (!(*(*at)++ & 0x80))
+			return n;
+	}
+}
+
+static bool
+next_field(struct field *f, const unsigned char **at, const unsigned char *end)
+{
+	uint64_t tag;
+
+	if (*at == end)
+		return false;
+	tag = varint(at);
+	f->number = (unsigned)(tag >> 3);
+	f->value = varint(at);
+	kvt_true((tag & 7) == 0 || (tag & 7) == 2);
+	if ((tag & 7) == 0)
+		return true;
+	f->bytes = *at;
+	*at = f->end = f->bytes + f->value;
+	kvt_true(f->end <= end);
+	return true;
+}
+
+/* The numbers of a message of such, by field; and the last bytes. */
+static struct field
+numbers_of(const struct field *message, uint64_t numbers[8])
+{
+	const unsigned char *at = message->bytes;
+	struct field f, inner = { 0 };
+
+	memset(numbers, 0, 8 * sizeof *numbers);
+	while (next_field(&f, &at, message->end)) {
+		kvt_cmp(f.number, <, 8);
+		numbers[f.number] = f.value;
+		if (f.bytes)
+			inner = f;
+		f.bytes = NULL;
+	}
+	return inner;
+}
+
+static struct {
+	char *strings[MOST];
+	size_t nstrings, ntypes, nlocations, nfunctions, nmappings, nsamples;
+	uint64_t sums[4], types[4][2], period_type[2], period, default_type;
+	uint64_t last_address;
+} read_back;
+
+static const char *
+string(uint64_t n)
+{
+	kvt_cmp(n, <, read_back.nstrings);
+	return read_back.strings[n];
+}
+
+static void
+read_location(const struct field *message)
+{
+	uint64_t n[8], line[8];
+	struct field inner = numbers_of(message, n);
+
+	kvt_eq(n[1], ++read_back.nlocations);
+	kvt_cmp(n[2], <=, read_back.nmappings);
+	if (n[3]) {
+		kvt_cmp(n[3], >, read_back.last_address);
+		read_back.last_address = n[3];
+	}
+	if (inner.number == 4) {
+		numbers_of(&inner, line);
+		kvt_true(line[1] >= 1 && line[1] <= read_back.nfunctions);
+	}
+}
+
+static void
+read_sample(const struct field *message)
+{
+	const unsigned char *at = message->bytes, *inner;
+	uint64_t label[8];
+	int values = 0, seen = 0;
+	struct field f;
+
+	while (next_field(&f, &at, message->end)) {
+		seen |= 1 << f.number;
+		if (f.number == 3) {
+			numbers_of(&f, label);
+			ck_assert_str_eq(string(label[1]), "arena");
+			ck_assert_str_eq(string(label[2]), "sampled");
+			continue;
+		}
+		for (inner = f.bytes; inner < f.end; ) {
+			uint64_t n = varint(&inner);
+
+			if (f.number == 1)
+				kvt_true(n >= 1 && n <= read_back.nlocations);
+			else
+				read_back.sums[values++] += n;
+			kvt_cmp(values, <=, 4);
+		}
+	}
+	kvt_eq(values, 4);
+	kvt_eq(seen, 1 << 1 | 1 << 2 | 1 << 3);
+	read_back.nsamples++;
+}
+
+static void
+read_field(const struct field *f)
+{
+	uint64_t n[8];
+
+	switch (f->number) {
+	case 1:
+		numbers_of(f, n);
+		memcpy(read_back.types[read_back.ntypes++], n + 1, 2 * sizeof *n);
+		break;
+	case 2:
+		read_sample(f);
+		break;
+	case 3:
+		numbers_of(f, n);
+		kvt_eq(n[1], ++read_back.nmappings);
+		kvt_cmp(n[2], <, n[3]);
+		kvt_true(string(n[5])[0] == '/');
+		break;
+	case 4:
+		read_location(f);
+		break;
+	case 5:
+		numbers_of(f, n);
+		kvt_eq(n[1], ++read_back.nfunctions);
+		kvt_cmp(strlen(string(n[2])), >, 0);
+		break;
+	case 6:
+		kvt_cmp(read_back.nstrings, <, MOST);
+		read_back.strings[read_back.nstrings++] = strndup((const char *)f->bytes,
+			(size_t)f->value);
+		break;
+	case 11:
+		numbers_of(f, n);
+		memcpy(read_back.period_type, n + 1, 2 * sizeof *n);
+		break;
+	case 12:
+		read_back.period = f->value;
+		break;
+	default:
+		kvt_eq(f->number, 14);
+		read_back.default_type = f->value;
+		break;
+	}
+}
+
+static void
+read_all(const kv_arena_t *a)
+{
+	const unsigned char *at, *end;
+	struct field f = { 0 };
+	size_t size;
+	FILE *out;
+
+	free(text);
+	out = open_memstream(&text, &size);
+	kvt_eq(kv_arena_write_profile(a, out, KV_ARENA_PROFILE_PPROF), 0);
+	fclose(out);
+	memset(&read_back, 0, sizeof read_back);
+	at = (const unsigned char *)text;
+	end = at + size;
+	while (next_field(&f, &at, end))
+		read_field(&f);
+}
+
+START_TEST(a_protocol_buffer_says_what_folded_stacks_do)
+{
+	static const char *const types[4][2] = {
+		{ "bytes", "bytes" }, { "objects", "count" }, { "padding", "bytes" },
+		{ "abandoned", "bytes" },
+	};
+	kv_arena_t *a = create(COUNTED);
+
+	for (size_t i = 0; i < 2000; i++) {
+		profile_small(a);
+		profile_large(a);
+		kvt_true(kv_arena_alloc_aligned(a, 20, 64) != NULL);
+		kvt_true(kv_arena_realloc(a, kvt_alloc(a, 900), 900, 100) != NULL);
+		kvt_true(kvt_alloc(a, 8) != NULL);
+		kvt_true(kv_arena_realloc(a, kvt_alloc(a, 900), 900, 9000) != NULL);
+	}
+	read_all(a);
+	ck_assert_str_eq(string(0), "");
+	kvt_eq(read_back.ntypes, 4);
+	for (int i = 0; i < 4; i++) {
+		ck_assert_str_eq(string(read_back.types[i][0]), types[i][0]);
+		ck_assert_str_eq(string(read_back.types[i][1]), types[i][1]);
+	}
+	kvt_true(memcmp(read_back.period_type, read_back.types[0], 16) == 0);
+	kvt_eq(read_back.default_type, read_back.types[0][0]);
+	kvt_eq(read_back.period, INTERVAL);
+	kvt_cmp(read_back.nsamples, >=, 2);
+	kvt_cmp(read_back.nfunctions, >=, 1);	/* the stacks that are not known */
+	ck_assert_str_eq(read_back.strings[read_back.nstrings - 2], "arena");
+	kvt_eq(sum_of(a, BYTES, ""), read_back.sums[0]);
+	kvt_eq(sum_of(a, OBJECTS, ""), read_back.sums[1]);
+	kvt_eq(sum_of(a, PADDING, ""), read_back.sums[2]);
+	kvt_eq(sum_of(a, ABANDONED, ""), read_back.sums[3]);
+	for (size_t i = 0; i < read_back.nstrings; i++)
+		free(read_back.strings[i]);
+	destroy(a);
+}
+END_TEST
+
 /* ---- Refusals ----------------------------------------------------------------- */
 
 START_TEST(wrong_arguments_are_refused)
@@ -737,6 +964,7 @@ main(void)
 	tcase_add_test(g, absorb_leaves_what_was_sampled);
 	tcase_add_test(g, reset_stats_begins_anew);
 	tcase_add_loop_test(g, an_arena_in_a_buffer_is_sampled_too, 0, 2);
+	tcase_add_test(g, a_protocol_buffer_says_what_folded_stacks_do);
 	tcase_add_test(g, without_symbols_addresses_are_written);
 	tcase_add_test(g, without_a_map_of_the_process_there_are_no_mappings);
 	tcase_add_test(g, arenas_of_different_intervals_have_no_period);
