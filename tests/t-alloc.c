@@ -19,6 +19,28 @@ create(int mode)
 	return kvi_create(&config);
 }
 
+/* Eight of them fit the table of a thread (lib/thread.c). */
+START_TEST(a_thread_goes_back_and_forth_between_shared_arenas)
+{
+	enum { ARENAS = 11 };
+	struct kvt_book book = { 0 };
+	kv_arena_t *a[ARENAS];
+	size_t n = (size_t)_i + 1;
+
+	for (size_t k = 0; k < n; k++)
+		a[k] = create(KV_ARENA_THREAD_SAFE);
+	for (size_t i = 0; i < 500 * n; i++)
+		kvt_enter(&book, kv_arena_alloc(a[i % n], i % 100 + 1), i % 100 + 1, 8);
+	kvt_intact(&book);
+	kvt_drop(&book);
+	for (size_t k = 0; k < n; k++) {
+		kvt_eq(kvi_stats(a[k]).total_allocations, 500);
+		kvt_eq(kvi_stats(a[k]).shards, 1);
+		kvi_destroy(a[k]);
+	}
+}
+END_TEST
+
 /* ---- Twins: what a program gets that takes a function's address -------------------- */
 
 START_TEST(the_linkable_alloc_does_what_the_inline_one_does)
@@ -245,8 +267,11 @@ int
 main(void)
 {
 	Suite *s = suite_create("alloc");
-	TCase *g = kvi_group(s, "twins");
+	TCase *g = kvi_group(s, "shared arenas");
 
+	tcase_add_loop_test(g, a_thread_goes_back_and_forth_between_shared_arenas, 0, 11);
+
+	g = kvi_group(s, "twins");
 	tcase_add_loop_test(g, the_linkable_alloc_does_what_the_inline_one_does, 0, 2);
 	tcase_add_loop_test(g, the_linkable_local_alloc_does_what_the_inline_one_does,
 		0, 2);
