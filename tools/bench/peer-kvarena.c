@@ -35,6 +35,17 @@ open_unsafe_stats(struct life *l)
 }
 
 static bool
+open_checked(struct life *l)
+{
+	kv_arena_config_t config = KV_ARENA_DEFAULT_CONFIG;
+
+	config.enable_detailed_stats = false;
+	config.debug = KV_ARENA_DEBUG_CHECK;
+	l->arena = kv_arena_create_ex(&config);
+	return l->arena != NULL;
+}
+
+static bool
 open_safe(struct life *l)
 {
 	return open_with(l, KV_ARENA_THREAD_SAFE, false);
@@ -107,6 +118,15 @@ const struct peer kb_kvarena_anew = {
 	.about = "UNSAFE, statistics off; destroyed and created, not reset",
 	.flags = PEER_OURS | PEER_EXTRA,
 	.open = open_unsafe,
+	OUR_PEER
+};
+
+const struct peer kb_kvarena_checked = {
+	.name = "kvarena-checked",
+	.about = "UNSAFE, statistics off, debug level 1",
+	.flags = PEER_OURS | PEER_EXTRA,
+	.open = open_checked,
+	.reset = reset,
 	OUR_PEER
 };
 

@@ -7,16 +7,18 @@
 #include <string.h>
 
 extern const struct peer kb_kvarena, kb_kvarena_stats, kb_kvarena_anew,
-	kb_kvarena_safe, kb_kvarena_safe_stats, kb_kvarena_local, kb_malloc,
-	kb_jemalloc, kb_mimalloc, kb_tcmalloc, kb_miheap, kb_block, kb_mutex,
-	kb_rwlock, kb_obstack, kb_apr, kb_talloc, kb_upb, kb_pmr, kb_protobuf,
-	kb_llvm;
+	kb_kvarena_call, kb_kvarena_checked, kb_kvarena_safe,
+	kb_kvarena_safe_stats, kb_kvarena_local, kb_malloc, kb_jemalloc,
+	kb_mimalloc, kb_tcmalloc, kb_miheap, kb_block, kb_mutex, kb_rwlock,
+	kb_obstack, kb_apr, kb_talloc, kb_upb, kb_pmr, kb_protobuf, kb_llvm;
 
 const struct peer *const kb_peers[] = {
 	&kb_limit,
 	&kb_kvarena,
 	&kb_kvarena_stats,
 	&kb_kvarena_anew,
+	&kb_kvarena_call,
+	&kb_kvarena_checked,
 	&kb_kvarena_safe,
 	&kb_kvarena_safe_stats,
 	&kb_kvarena_local,
