@@ -749,6 +749,7 @@ numbers_of(const struct field *message, uint64_t numbers[8])
 static struct {
 	char *strings[MOST];
 	size_t nstrings, ntypes, nlocations, nfunctions, nmappings, nsamples;
+	size_t nframes;			/* of samples of bytes */
 	uint64_t sums[4], types[4][2], period_type[2], period, default_type;
 	uint64_t last_address;
 } read_back;
@@ -782,8 +783,9 @@ static void
 read_sample(const struct field *message)
 {
 	const unsigned char *at = message->bytes, *inner;
-	uint64_t label[8];
-	int values = 0, seen = 0;
+	uint64_t label[8], values[4];
+	size_t nvalues = 0, nlocations = 0;
+	int seen = 0;
 	struct field f;
 
 	while (next_field(&f, &at, message->end)) {
@@ -797,14 +799,19 @@ read_sample(const struct field *message)
 		for (inner = f.bytes; inner < f.end; ) {
 			uint64_t n = varint(&inner);
 
-			if (f.number == 1)
+			if (f.number == 1) {
 				kvt_true(n >= 1 && n <= read_back.nlocations);
-			else
-				read_back.sums[values++] += n;
-			kvt_cmp(values, <=, 4);
+				nlocations++;
+			} else {
+				kvt_cmp(nvalues, <, 4);
+				values[nvalues++] = n;
+			}
 		}
 	}
-	kvt_eq(values, 4);
+	kvt_eq(nvalues, 4);
+	for (int i = 0; i < 4; i++)
+		read_back.sums[i] += values[i];
+	read_back.nframes += values[0] ? nlocations : 0;
 	kvt_eq(seen, 1 << 1 | 1 << 2 | 1 << 3);
 	read_back.nsamples++;
 }
@@ -881,6 +888,7 @@ START_TEST(a_protocol_buffer_says_what_folded_stacks_do)
 		{ "abandoned", "bytes" },
 	};
 	kv_arena_t *a = create(COUNTED);
+	size_t nframes = 0;
 
 	for (size_t i = 0; i < 2000; i++) {
 		profile_small(a);
@@ -903,6 +911,9 @@ START_TEST(a_protocol_buffer_says_what_folded_stacks_do)
 	kvt_cmp(read_back.nsamples, >=, 2);
 	kvt_cmp(read_back.nfunctions, >=, 1);	/* the stacks that are not known */
 	ck_assert_str_eq(read_back.strings[read_back.nstrings - 2], "arena");
+	for (const char *at = profile(a, BYTES); *at; at++)
+		nframes += *at == ';';
+	kvt_eq(nframes, read_back.nframes);
 	kvt_eq(sum_of(a, BYTES, ""), read_back.sums[0]);
 	kvt_eq(sum_of(a, OBJECTS, ""), read_back.sums[1]);
 	kvt_eq(sum_of(a, PADDING, ""), read_back.sums[2]);

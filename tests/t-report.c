@@ -178,6 +178,12 @@ START_TEST(machines_with_nodes_have_a_line_for_pages)
 END_TEST
 
 static int
+one_node(void)
+{
+	return 1;
+}
+
+static int
 two_nodes(void)
 {
 	return 2;
@@ -188,9 +194,49 @@ START_TEST(two_nodes_are_enough_for_such_a_line)
 	kv_arena_t *a = create("two");
 
 	kvi_load(a, 100000);
+	kva_os.nodes = one_node;
+	kvt_true(!says(a, KV_ARENA_REPORT_TEXT, "numa:"));
 	kva_os.nodes = two_nodes;
 	kvt_true(says(a, KV_ARENA_REPORT_TEXT, " pages in place, "));
 	kvt_true(strstr(text, "\n      node 0: ") && strstr(text, ", node 1: "));
+	kvi_destroy(a);
+}
+END_TEST
+
+START_TEST(each_figure_has_its_type)
+{
+	static const char *const gauges[] = {
+		"used_bytes", "padding_bytes", "tail_bytes", "abandoned_bytes",
+		"free_bytes", "header_bytes", "current_memory_usage",
+		"peak_memory_usage", "children_memory_usage", "total_bytes_wasted",
+		"blocks", "shards", "numa_pages", "numa_node_pages", "numa_refusal",
+		"numa_permitted", "cache_cached_bytes", "cache_held_bytes",
+		"cache_max_bytes",
+	}, *const counters[] = {
+		"total_allocations", "total_bytes_allocated", "block_allocations",
+		"block_reuses", "blocks_returned", "large_allocations",
+		"failed_allocations", "resets", "shard_handovers", "lock_waits",
+		"numa_fallbacks", "cache_takes", "cache_hits", "cache_returned_bytes",
+	};
+	kv_arena_t *a = create("types");
+	size_t ngauges = sizeof gauges / sizeof *gauges, types = 0;
+	size_t n = ngauges + sizeof counters / sizeof *counters;
+	char words[100];
+
+	report(a, KV_ARENA_REPORT_PROMETHEUS);
+	for (size_t i = 0; i < n; i++) {
+		if (i < ngauges)
+			snprintf(words, sizeof words, "\n# TYPE kvarena_%s gauge\nkvarena_%s",
+				gauges[i], gauges[i]);
+		else
+			snprintf(words, sizeof words, "\n# TYPE kvarena_%s_total counter\n"
+				"kvarena_%s_total", counters[i - ngauges],
+				counters[i - ngauges]);
+		kvt_true(strstr(text, words) != NULL);
+	}
+	for (const char *at = text; (at = strstr(at, "# TYPE ")) != NULL; at++)
+		types++;
+	kvt_eq(types, n);
 	kvi_destroy(a);
 }
 END_TEST
@@ -356,6 +402,7 @@ main(void)
 	tcase_add_test(g, shared_arenas_have_a_line_for_their_shards);
 	tcase_add_test(g, machines_with_nodes_have_a_line_for_pages);
 	tcase_add_test(g, two_nodes_are_enough_for_such_a_line);
+	tcase_add_test(g, each_figure_has_its_type);
 	tcase_add_test(g, no_arena_and_a_single_one_are_not_listed);
 
 	g = kvi_group(s, "names");

@@ -3,9 +3,11 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "kvinside.h"
+#include "kvpuppet.h"
 #include "scope.h"
 
 #include <string.h>
+#include <unistd.h>
 
 static kv_arena_t *
 create(void)
@@ -459,6 +461,47 @@ start_counting(void)
 	kvo_begin(KVO_THIS_MACHINE);
 }
 
+static void
+make_a_handle(void *done)
+{
+	kv_arena_t *a = kv_arena_create(0);
+
+	kv_arena_handle(a, kvt_alloc(a, 8));
+	kv_arena_destroy(a);
+	kva_store_relaxed((int *)done, 1);
+}
+
+static void
+end_a_handle(void *arena)
+{
+	kv_arena_reset(*(kv_arena_t **)arena);
+	kva_store_relaxed((kv_arena_t **)arena, NULL);
+}
+
+START_TEST(no_cell_comes_or_goes_while_a_process_forks)
+{
+	kv_arena_t *a = create();
+	kv_arena_t *kept = a;
+	struct kvp p[2];
+	int done = 0;
+
+	kvt_true(kv_arena_handle(a, kvt_alloc(a, 8)).ptr != NULL);
+	kvp_begin(&p[0]);
+	kvp_begin(&p[1]);
+	kva_scope_fork_before();
+	kvp_tell(&p[0], make_a_handle, &done);
+	kvp_tell(&p[1], end_a_handle, &a);
+	usleep(20000);
+	kvt_true(!kva_load_relaxed(&done));
+	kvt_true(kva_load_relaxed(&a) != NULL);
+	kva_scope_fork_after();
+	kvp_end(&p[0]);
+	kvp_end(&p[1]);
+	kvt_true(done && !a);
+	kvi_destroy(kept);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -488,6 +531,7 @@ main(void)
 	tcase_add_test(g, a_cell_that_serves_again_does_not_revive_handles);
 	tcase_add_test(g, a_mark_ends_no_handle);
 	tcase_add_test(g, absorbing_ends_the_handles_of_the_absorbed);
+	tcase_add_test(g, no_cell_comes_or_goes_while_a_process_forks);
 
 	g = kvt_group(s, "cells");
 	tcase_add_checked_fixture(g, start_counting, kvo_end);

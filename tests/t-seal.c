@@ -208,6 +208,40 @@ START_TEST(a_seal_that_can_be_neither_done_nor_undone_is_sealed_in_part)
 }
 END_TEST
 
+static int (*protect)(void *p, size_t size, enum kva_access access);
+static int protects;
+
+/* The first is done, and each that follows is refused for another reason. */
+static int
+protect_once(void *p, size_t size, enum kva_access access)
+{
+	static const int reasons[] = { 0, EPERM, EINVAL, ENOMEM };
+
+	if (protects == 0) {
+		protects++;
+		return protect(p, size, access);
+	}
+	errno = reasons[protects < 3 ? protects++ : 3];
+	return -1;
+}
+
+START_TEST(the_reason_told_is_the_one_why_it_was_not_sealed)
+{
+	kv_arena_t *a = create((kv_arena_thread_mode_t)_i);
+
+	kvi_load(a, 300 * KIB);
+	protect = kva_os.protect;
+	protects = 0;
+	kva_os.protect = protect_once;
+	kvt_fails(kv_arena_seal(a), -1, EPERM);
+	kvt_cmp(protects, >, 2);
+	kva_os.protect = protect;
+	kvt_eq(kv_arena_unseal(a), 0);
+	check_open(a);
+	kvi_destroy(a);
+}
+END_TEST
+
 START_TEST(an_unseal_that_is_refused_can_be_tried_again)
 {
 	kv_arena_t *a = create((kv_arena_thread_mode_t)_i);
@@ -319,6 +353,7 @@ main(void)
 	tcase_add_loop_test(g, a_seal_that_is_refused_is_undone, 0, 8);
 	tcase_add_loop_test(g,
 		a_seal_that_can_be_neither_done_nor_undone_is_sealed_in_part, 0, 2);
+	tcase_add_loop_test(g, the_reason_told_is_the_one_why_it_was_not_sealed, 0, 2);
 	tcase_add_loop_test(g, an_unseal_that_is_refused_can_be_tried_again, 0, 2);
 
 	g = kvi_group(s, "losses");
