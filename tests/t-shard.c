@@ -408,6 +408,29 @@ START_TEST(threads_on_two_nodes_have_memory_of_both)
 }
 END_TEST
 
+/* Who is alone needs no lock for what comes next; of several none is known to. */
+START_TEST(a_lone_shard_has_a_share_again_after_a_reset)
+{
+	kv_arena_t *a = create();
+	struct kvp p;
+
+	kvt_true(kvt_alloc(a, 100) != NULL);
+	for (int round = 0; round < 3; round++) {
+		kv_arena_reset(a);
+		kvt_cmp(kva_window_room(&newest_shard(a)->window), >=, 1024);
+		kvi_check(a);
+	}
+	kvp_begin(&p);
+	kvt_true(have(&p, a, 100) != NULL);
+	kv_arena_reset(a);
+	for (const struct kva_shard *s = newest_shard(a); s; s = s->next)
+		kvt_eq(kva_window_room(&s->window), 0);
+	kvi_check(a);
+	kvp_end(&p);
+	kvi_destroy(a);
+}
+END_TEST
+
 /* After a reset it has no memory anywhere. */
 START_TEST(a_shard_that_is_empty_is_adopted_on_any_node)
 {
@@ -796,6 +819,7 @@ main(void)
 	tcase_add_test(g, a_thread_sees_the_shard_that_it_used_last);
 	tcase_add_test(g, threads_that_wait_for_each_other_are_counted);
 	tcase_add_test(g, threads_on_two_nodes_have_memory_of_both);
+	tcase_add_test(g, a_lone_shard_has_a_share_again_after_a_reset);
 	tcase_add_test(g, a_shard_that_is_empty_is_adopted_on_any_node);
 	tcase_add_test(g, a_block_that_another_thread_made_needless_goes_back);
 
