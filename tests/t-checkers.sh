@@ -9,6 +9,7 @@
 CC=${CC:-cc}
 top_srcdir=${top_srcdir:-..}
 [ -z "$EMULATOR" ] || { echo "skip: no checker under $EMULATOR"; exit 77; }
+[ -e /proc/self/maps ] || { echo "skip: checkers need /proc"; exit 77; }
 tmp=$(mktemp -d ./t-checkers.XXXXXX) || exit 99
 trap 'rm -rf "$tmp"' EXIT
 VALGRIND=${VALGRIND:-valgrind}

@@ -18,6 +18,10 @@ if [ ! -x "$tool" ]; then
 	echo "skip: kvarena-trace is for Linux"
 	exit 77
 fi
+if [ ! -e /proc/self/exe ]; then
+	echo "skip: kvarena-trace needs /proc, which is not mounted"
+	exit 77
+fi
 if [ -n "$EMULATOR" ]; then
 	echo "skip: no recorder goes into an emulator"
 	exit 77
