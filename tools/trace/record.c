@@ -65,7 +65,10 @@ find_recorder(char *path, size_t size)
 		for (i = 2; i < sizeof(places) / sizeof(*places); i++)
 			if (slash && try_path(path, size, here, places[i]))
 				break;
-		if (!slash || i == sizeof(places) / sizeof(*places))
+		if (!slash)
+			kvt_fail("%s is not in %s, and /proc does not tell where this "
+				"program is", RECORDER, KVT_LIBDIR);
+		if (i == sizeof(places) / sizeof(*places))
 			kvt_fail("%s is neither in %s nor in %s", RECORDER, here,
 				KVT_LIBDIR);
 	}
