@@ -42,7 +42,7 @@ publish(void)
 {
 	char name[64];
 
-	snprintf(name, sizeof name, "./t-publish.%ld", (long)getpid());
+	snprintf(name, sizeof name, "./published.%ld", (long)getpid());
 	return publish_as(name, name);
 }
 
@@ -90,10 +90,10 @@ START_TEST(the_file_has_the_name_that_was_given)
 	static const struct {
 		const char *name, *is;
 	} names[] = {
-		{ "./t-publish", "./t-publish" }, { "./t-publish-%", "./t-publish-%" },
-		{ "./t-publish-%d", "./t-publish-%d" },
-		{ "./t-publish-%p", "./t-publish-PID" },
-		{ "./t-publish-%p-%%p", "./t-publish-PID-%PID" },
+		{ "./published", "./published" }, { "./published-%", "./published-%" },
+		{ "./published-%d", "./published-%d" },
+		{ "./published-%p", "./published-PID" },
+		{ "./published-%p-%%p", "./published-PID-%PID" },
 		{ "t-publish-%p", "/dev/shm/kvarena.t-publish-PID" },
 	};
 	char is[100] = "", pid[20];
@@ -122,8 +122,8 @@ START_TEST(the_environment_names_the_file)
 
 	if (!kvr_has_own_process())
 		return;
-	snprintf(path, sizeof path, "./t-publish.%ld.x", (long)getpid());
-	setenv("KVARENA_CONF", "stats,publish:./t-publish.%p.x,nohuge", 1);
+	snprintf(path, sizeof path, "./published.%ld.x", (long)getpid());
+	setenv("KVARENA_CONF", "stats,publish:./published.%p.x,nohuge", 1);
 	a = kv_arena_create(0);
 	kvt_true(says("\"path\": \"?\""));
 	kv_arena_destroy(a);
@@ -219,7 +219,7 @@ START_TEST(the_file_goes_when_the_process_ends)
 	int status = 1;
 	pid_t child;
 
-	snprintf(path, sizeof path, "./t-publish.%ld", (long)getpid());
+	snprintf(path, sizeof path, "./published.%ld", (long)getpid());
 	child = fork();
 	if (child == 0) {
 		kva_publish_begin(path, strlen(path));
@@ -329,7 +329,7 @@ START_TEST(no_file_can_be_made)
 {
 	kv_arena_t *a;
 
-	if (!publish_as("./no-such-directory/t-publish", "./no-such-directory/t-publish"))
+	if (!publish_as("./no-such-directory/published", "./no-such-directory/published"))
 		return;
 	errno = 77;
 	a = create("published", KV_ARENA_THREAD_UNSAFE);
@@ -382,14 +382,14 @@ START_TEST(nobody_elses_file_is_written)
 
 	if (!publish())
 		return;
-	mine = fopen("t-publish-mine", "w");
+	mine = fopen("published-mine", "w");
 	kvt_true(mine && fputs("mine", mine) >= 0 && fclose(mine) == 0);
-	kvt_eq(symlink("t-publish-mine", draft), 0);
+	kvt_eq(symlink("published-mine", draft), 0);
 	a = create("published", KV_ARENA_THREAD_UNSAFE);
 	kvt_true(says("\"path\": \"published\""));
 	kvi_destroy(a);
 	unlink(path);
-	snprintf(path, sizeof path, "t-publish-mine");
+	snprintf(path, sizeof path, "published-mine");
 	kvt_true(says("mine"));
 	unlink(path);
 }
