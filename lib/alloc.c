@@ -126,6 +126,7 @@ take_quickly(struct kva_arena *a, size_t size)
 	struct kv_arena_bump *b = &a->front.window.bump;
 	struct kva_shard *s;
 	char *after;
+	void *p;
 
 	if (a->team) {
 		s = kva_thread_recall(b->key);
@@ -135,9 +136,8 @@ take_quickly(struct kva_arena *a, size_t size)
 	}
 	if (!kv_arena_fits(b, size, &after))
 		return NULL;
-	if (kva_arena_is_counted(a))
-		kv_arena_count_shared(b, size);
-	return kv_arena_take_shared(b, after);
+	p = kv_arena_take_shared(b, after);
+	return kva_arena_is_counted(a) ? kv_arena_count(b, size, p) : p;
 }
 
 void *
