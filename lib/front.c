@@ -191,16 +191,17 @@ kva_front_look(struct kva_arena *a, struct kva_front *f)
 	kva_window_open(&f->window, b->base, size);
 }
 
-/* Bytes that a window needs beyond its room: at most, as a strip may save some. */
+/* Bytes that a request which does not fit needs beyond a window's room: at most, as
+ * a strip may save some. */
 static size_t
 missing(const struct kva_window *w, size_t size, size_t alignment)
 {
 	size_t pad = alignment > KV_ARENA_ALIGNMENT
 		? kva_padding((uintptr_t)w->bump.cur, alignment) : 0;
 	size_t need = pad + kva_round_up(size, KV_ARENA_ALIGNMENT) + w->gap;
-	size_t room = kva_window_room(w);
 
-	return need > room ? need - room : 0;
+	assert(need > kva_window_room(w));
+	return need - kva_window_room(w);
 }
 
 bool
