@@ -44,6 +44,7 @@ KV_ARENA_INLINE bool kv_arena_is_quick(const kv_arena_t *arena, size_t last);
   @ assigns *after;
   @ ensures \result <==>
   @	(uintptr_t)b->cur + (last - last % 8 + 8) <= (uintptr_t)b->end;
-  @ ensures \result ==> *after == b->cur + (last - last % 8 + 8); */
+  @ ensures \result ==>
+  @	*after == (char *)((uintptr_t)b->cur + last - last % 8 + 8); */
 KV_ARENA_INLINE bool kv_arena_fits_quick(const struct kv_arena_bump *b, size_t last,
 	char **after);
