@@ -464,7 +464,7 @@ start_counting(void)
 static void
 make_a_handle(void *done)
 {
-	kv_arena_t *a = kv_arena_create(0);
+	kv_arena_t *a = create();
 
 	kv_arena_handle(a, kvt_alloc(a, 8));
 	kv_arena_destroy(a);
