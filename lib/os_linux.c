@@ -87,11 +87,17 @@ linux_label(void *p, size_t size, const char *name)
 static bool
 read_mapping(const char *line, struct kva_mapping *m)
 {
-	char x;
+	char *at;
 
 	m->path = strchr(line, '/');
-	return m->path && sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %*2c%c%*c %" SCNx64,
-		&m->start, &m->end, &x, &m->offset) == 4 && x == 'x';
+	m->start = (uintptr_t)strtoull(line, &at, 16);
+	if (!m->path || *at != '-')
+		return false;
+	m->end = (uintptr_t)strtoull(at + 1, &at, 16);
+	if (strlen(at) < 6 || at[3] != 'x')
+		return false;
+	m->offset = strtoull(at + 6, NULL, 16);
+	return true;
 }
 
 static void

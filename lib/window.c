@@ -137,9 +137,9 @@ kva_window_show(struct kva_window *w)
 {
 	size_t room = kva_window_room(w);
 
-	if (w->watched || w->sealed)	/* every call comes to us */
-		room = 0;
-	else if ((uintptr_t)w->limit > UINTPTR_MAX - KV_ARENA_QUICK)	/* F3 */
+	/* Then every call comes to us; the last is F3. */
+	if (w->watched || w->sealed ||
+		(uintptr_t)w->limit > UINTPTR_MAX - KV_ARENA_QUICK)
 		room = 0;
 	else if (room > COUNTED_ROOM && kva_window_is_counted(w))
 		room = COUNTED_ROOM;

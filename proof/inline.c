@@ -31,6 +31,11 @@ void __atomic_store_n(void *p, uintptr_t value, int order);
 KV_ARENA_INLINE bool kv_arena_fits(const struct kv_arena_bump *b, size_t size,
 	char **after);
 
+/* As in words.h, where it would make other proofs longer. */
+/*@ axiomatic odd {
+  @ axiom odd: \forall integer x; word(x) ==> (x & 1) == x % 2;
+  @ } */
+
 /*@ requires word((uintptr_t)arena);
   @ assigns \nothing;
   @ ensures \result <==> (uintptr_t)arena % 2 == 1 && last < 0x100000000; */

@@ -35,8 +35,6 @@
   @ axiom eight: \forall integer x; word(x) ==>
   @	(x | 7) == x - x % 8 + 7;
   @
-  @ axiom odd: \forall integer x; word(x) ==> (x & 1) == x % 2;
-  @
   @ axiom wrap: \forall integer x; word(x - 0x10000000000000000) ==>
   @	(uint64_t)x == x - 0x10000000000000000;
   @
