@@ -733,7 +733,7 @@ static struct field
 numbers_of(const struct field *message, uint64_t numbers[8])
 {
 	const unsigned char *at = message->bytes;
-	struct field f, inner = { 0 };
+	struct field f = { 0 }, inner = { 0 };
 
 	memset(numbers, 0, 8 * sizeof *numbers);
 	while (next_field(&f, &at, message->end)) {
