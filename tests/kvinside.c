@@ -55,6 +55,17 @@ kvi_config(kv_arena_thread_mode_t mode)
 	return config;
 }
 
+kv_arena_config_t
+kvi_placed(kv_arena_thread_mode_t mode, kv_arena_numa_policy_t policy, int node)
+{
+	kv_arena_config_t config = kvi_config(mode);
+
+	config.enable_numa = true;
+	config.numa_policy = policy;
+	config.preferred_numa_node = node;
+	return config;
+}
+
 kv_arena_t *
 kvi_create(const kv_arena_config_t *config)
 {

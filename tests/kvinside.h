@@ -19,8 +19,11 @@ extern kv_arena_cache_t *kvi_cache;
  * nothing is left at the end: neither memory nor descriptors. */
 TCase *kvi_group(Suite *s, const char *name);
 
-/* The default configuration with that cache, and an arena, which must exist. */
+/* The default configuration with that cache, the same with a NUMA policy, and an
+ * arena, which must exist. */
 kv_arena_config_t kvi_config(kv_arena_thread_mode_t mode);
+kv_arena_config_t kvi_placed(kv_arena_thread_mode_t mode, kv_arena_numa_policy_t policy,
+	int node);
 kv_arena_t *kvi_create(const kv_arena_config_t *config);
 
 kv_arena_stats_t kvi_stats(const kv_arena_t *a);

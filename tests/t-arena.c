@@ -330,20 +330,9 @@ START_TEST(records_of_what_nobody_counted_are_not_absorbed_as_used)
 }
 END_TEST
 
-static kv_arena_config_t
-placed(kv_arena_thread_mode_t mode, kv_arena_numa_policy_t policy, int node)
-{
-	kv_arena_config_t config = kvi_config(mode);
-
-	config.enable_numa = true;
-	config.numa_policy = policy;
-	config.preferred_numa_node = node;
-	return config;
-}
-
 START_TEST(blocks_of_all_nodes_are_absorbed)
 {
-	kv_arena_config_t config = placed(KV_ARENA_THREAD_SAFE, KV_ARENA_NUMA_LOCAL, -1);
+	kv_arena_config_t config = kvi_placed(KV_ARENA_THREAD_SAFE, KV_ARENA_NUMA_LOCAL, -1);
 	kv_arena_t *into = kvi_create(&config), *from = kvi_create(&config);
 
 	for (int node = 0; node < 2; node++) {
@@ -367,10 +356,10 @@ END_TEST
 /* They are of the right node, but stay bound to it. */
 START_TEST(a_bound_block_that_was_absorbed_serves_no_local_arena)
 {
-	kv_arena_config_t config = placed(KV_ARENA_THREAD_UNSAFE, KV_ARENA_NUMA_BIND, 1);
+	kv_arena_config_t config = kvi_placed(KV_ARENA_THREAD_UNSAFE, KV_ARENA_NUMA_BIND, 1);
 	kv_arena_t *into, *from = kvi_create(&config);
 
-	config = placed(KV_ARENA_THREAD_UNSAFE, KV_ARENA_NUMA_LOCAL, -1);
+	config = kvi_placed(KV_ARENA_THREAD_UNSAFE, KV_ARENA_NUMA_LOCAL, -1);
 	into = kvi_create(&config);
 	kvi_load(from, MIB);
 	kvt_eq(kv_arena_absorb(into, from), 0);

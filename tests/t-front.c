@@ -10,17 +10,6 @@
 
 #include <string.h>
 
-static kv_arena_config_t
-placed(kv_arena_thread_mode_t mode, kv_arena_numa_policy_t policy, int node)
-{
-	kv_arena_config_t config = kvi_config(mode);
-
-	config.enable_numa = true;
-	config.numa_policy = policy;
-	config.preferred_numa_node = node;
-	return config;
-}
-
 static kv_arena_numa_report_t
 report_of(const kv_arena_t *a)
 {
@@ -43,7 +32,7 @@ touch(kv_arena_t *a, size_t bytes)
 
 START_TEST(preferred_memory_comes_from_its_node)
 {
-	kv_arena_config_t config = placed((kv_arena_thread_mode_t)_i,
+	kv_arena_config_t config = kvi_placed((kv_arena_thread_mode_t)_i,
 		KV_ARENA_NUMA_PREFERRED, 1);
 	kv_arena_t *a = kvi_create(&config);
 	kv_arena_numa_report_t r;
@@ -63,7 +52,7 @@ END_TEST
 
 START_TEST(preferred_memory_comes_from_elsewhere_when_its_node_is_full)
 {
-	kv_arena_config_t config = placed(KV_ARENA_THREAD_UNSAFE,
+	kv_arena_config_t config = kvi_placed(KV_ARENA_THREAD_UNSAFE,
 		KV_ARENA_NUMA_PREFERRED, KVO_FULL_NODE);
 	kv_arena_t *a = kvi_create(&config);
 	kv_arena_numa_report_t r;
@@ -84,7 +73,7 @@ END_TEST
 START_TEST(a_preferred_node_without_memory_is_counted_and_borne)
 {
 	static const int nodes[] = { KVO_BARE_NODE, 4, 61, 1000, INT32_MAX };
-	kv_arena_config_t config = placed(KV_ARENA_THREAD_UNSAFE,
+	kv_arena_config_t config = kvi_placed(KV_ARENA_THREAD_UNSAFE,
 		KV_ARENA_NUMA_PREFERRED, nodes[_i]);
 	kv_arena_t *a = kvi_create(&config);
 	kv_arena_numa_report_t r;
@@ -102,7 +91,7 @@ END_TEST
 
 START_TEST(bound_memory_comes_from_its_node_or_not_at_all)
 {
-	kv_arena_config_t config = placed((kv_arena_thread_mode_t)_i,
+	kv_arena_config_t config = kvi_placed((kv_arena_thread_mode_t)_i,
 		KV_ARENA_NUMA_BIND, 1);
 	kv_arena_t *a = kvi_create(&config);
 
@@ -132,7 +121,7 @@ END_TEST
 
 START_TEST(interleaved_memory_comes_from_all_nodes_with_memory)
 {
-	kv_arena_config_t config = placed((kv_arena_thread_mode_t)_i,
+	kv_arena_config_t config = kvi_placed((kv_arena_thread_mode_t)_i,
 		KV_ARENA_NUMA_INTERLEAVE, -1);
 	kv_arena_t *a = kvi_create(&config);
 	kv_arena_numa_report_t r;
@@ -151,7 +140,7 @@ END_TEST
 
 START_TEST(local_memory_comes_from_where_the_thread_runs)
 {
-	kv_arena_config_t config = placed((kv_arena_thread_mode_t)_i,
+	kv_arena_config_t config = kvi_placed((kv_arena_thread_mode_t)_i,
 		KV_ARENA_NUMA_LOCAL, -1);
 	kv_arena_t *a = kvi_create(&config);
 
@@ -173,7 +162,7 @@ END_TEST
 
 START_TEST(a_shared_local_arena_keeps_a_front_for_each_node)
 {
-	kv_arena_config_t config = placed(KV_ARENA_THREAD_SAFE,
+	kv_arena_config_t config = kvi_placed(KV_ARENA_THREAD_SAFE,
 		KV_ARENA_NUMA_LOCAL, -1);
 	kv_arena_t *a = kvi_create(&config);
 	struct kva_arena *core = kva_arena_of(a);
@@ -204,7 +193,7 @@ START_TEST(nodes_beyond_those_counted_are_no_trouble)
 	static const int nodes[] = { KVO_NODES, 62, 63, 64, 4095, INT32_MAX, -1, -7 };
 
 	for (int i = 0; i < 8; i++) {
-		kv_arena_config_t config = placed((kv_arena_thread_mode_t)_i,
+		kv_arena_config_t config = kvi_placed((kv_arena_thread_mode_t)_i,
 			KV_ARENA_NUMA_LOCAL, -1);
 		kv_arena_t *a = kvi_create(&config);
 
@@ -227,7 +216,7 @@ START_TEST(a_system_that_refuses_all_places_serves_all_but_bound_memory)
 
 	kvo_refuse_nodes(reason);
 	for (int policy = 0; policy < 4; policy++) {
-		kv_arena_config_t config = placed(mode, (kv_arena_numa_policy_t)policy, 1);
+		kv_arena_config_t config = kvi_placed(mode, (kv_arena_numa_policy_t)policy, 1);
 		kv_arena_numa_report_t r;
 		kv_arena_t *a = kvi_create(&config);
 
@@ -270,7 +259,7 @@ END_TEST
 
 START_TEST(a_report_tells_pages_without_memory)
 {
-	kv_arena_config_t config = placed(KV_ARENA_THREAD_UNSAFE,
+	kv_arena_config_t config = kvi_placed(KV_ARENA_THREAD_UNSAFE,
 		KV_ARENA_NUMA_PREFERRED, 1);
 	kv_arena_t *a = kvi_create(&config);
 

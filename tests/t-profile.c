@@ -574,12 +574,10 @@ know_no_symbol(const void *address, struct kva_symbol *symbol)
 	return false;
 }
 
-/* A field of the outermost message that is a number; the last of several. */
-static uint64_t
-number_in(const kv_arena_t *a, unsigned field)
+/* Write a profile of that arena to text; its size. */
+static size_t
+write_pprof(const kv_arena_t *a)
 {
-	uint64_t tag, n, found = 0;
-	unsigned char *at;
 	size_t size;
 	FILE *out;
 
@@ -587,6 +585,17 @@ number_in(const kv_arena_t *a, unsigned field)
 	out = open_memstream(&text, &size);
 	kvt_eq(kv_arena_write_profile(a, out, KV_ARENA_PROFILE_PPROF), 0);
 	fclose(out);
+	return size;
+}
+
+/* A field of the outermost message that is a number; the last of several. */
+static uint64_t
+number_in(const kv_arena_t *a, unsigned field)
+{
+	uint64_t tag, n, found = 0;
+	unsigned char *at;
+	size_t size = write_pprof(a);
+
 	at = (unsigned char *)text;
 	while (at < (unsigned char *)text + size) {
 		tag = *at++;
@@ -867,13 +876,8 @@ read_all(const kv_arena_t *a)
 {
 	const unsigned char *at, *end;
 	struct field f = { 0 };
-	size_t size;
-	FILE *out;
+	size_t size = write_pprof(a);
 
-	free(text);
-	out = open_memstream(&text, &size);
-	kvt_eq(kv_arena_write_profile(a, out, KV_ARENA_PROFILE_PPROF), 0);
-	fclose(out);
 	memset(&read_back, 0, sizeof read_back);
 	at = (const unsigned char *)text;
 	end = at + size;

@@ -11,13 +11,15 @@
 #include "loops.h"
 
 static bool
-open_with(struct life *l, kv_arena_thread_mode_t mode, bool stats)
+open_with(struct life *l, kv_arena_thread_mode_t mode, bool stats,
+	kv_arena_debug_t level)
 {
 	kv_arena_config_t config = KV_ARENA_DEFAULT_CONFIG;
 
 	config.thread_mode = mode;
 	config.enable_detailed_stats = stats;
 	config.block_size = l->step;
+	config.debug = level;
 	l->arena = kv_arena_create_ex(&config);
 	return l->arena != NULL;
 }
@@ -25,36 +27,31 @@ open_with(struct life *l, kv_arena_thread_mode_t mode, bool stats)
 static bool
 open_unsafe(struct life *l)
 {
-	return open_with(l, KV_ARENA_THREAD_UNSAFE, false);
+	return open_with(l, KV_ARENA_THREAD_UNSAFE, false, KV_ARENA_DEBUG_OFF);
 }
 
 static bool
 open_unsafe_stats(struct life *l)
 {
-	return open_with(l, KV_ARENA_THREAD_UNSAFE, true);
+	return open_with(l, KV_ARENA_THREAD_UNSAFE, true, KV_ARENA_DEBUG_OFF);
 }
 
 static bool
 open_checked(struct life *l)
 {
-	kv_arena_config_t config = KV_ARENA_DEFAULT_CONFIG;
-
-	config.enable_detailed_stats = false;
-	config.debug = KV_ARENA_DEBUG_CHECK;
-	l->arena = kv_arena_create_ex(&config);
-	return l->arena != NULL;
+	return open_with(l, KV_ARENA_THREAD_UNSAFE, false, KV_ARENA_DEBUG_CHECK);
 }
 
 static bool
 open_safe(struct life *l)
 {
-	return open_with(l, KV_ARENA_THREAD_SAFE, false);
+	return open_with(l, KV_ARENA_THREAD_SAFE, false, KV_ARENA_DEBUG_OFF);
 }
 
 static bool
 open_safe_stats(struct life *l)
 {
-	return open_with(l, KV_ARENA_THREAD_SAFE, true);
+	return open_with(l, KV_ARENA_THREAD_SAFE, true, KV_ARENA_DEBUG_OFF);
 }
 
 static void
