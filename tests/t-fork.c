@@ -64,7 +64,7 @@ START_TEST(child_of_fork_may_use_every_arena)
 	atomic_bool stop = false;
 	struct kvt_worker w[KVT_THREADS];
 	pthread_t threads[KVT_THREADS];
-	size_t forks = kvt_full(kvt_is_watched() ? 80 : 300, 2000), bad = 0;
+	size_t forks = kvt_full(kvt_is_watched() ? 80 : 300, 20000), bad = 0;
 
 	if (kv_arena_has("valgrind")) {
 		kvt_skip("what other threads held is a leak in the child");
