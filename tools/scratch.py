@@ -25,7 +25,8 @@ FOUND = {"HAVE_SECURE_GETENV": "#include <stdlib.h>\nint main(void) "
                            "{ void *p; return backtrace(&p, 1); }",
          "HAVE_DLADDR": "#include <dlfcn.h>\nint main(void) "
                         "{ Dl_info i; return dladdr(&i, &i); }"}
-LEFT_OUT = {"os_generic.c", "os_windows.c"}
+# What is for other systems, and what is no program of its own.
+LEFT_OUT = {"os_generic.c", "os_windows.c", "t-os-windows.c", "t-adapters-other.c"}
 
 # The tests that see what TSan is for.
 THREADED = re.compile(r"t-(shard|registry|threads|thread-lives|fork|scope|cache|"
@@ -146,7 +147,7 @@ class Stage:
                 sys.exit("%s does not compile" % h)
             self.deps[h] = dependencies("%s/%s.d" % (self.dir, h))
         names = sorted(f[:-2] for f in os.listdir(top + "/tests")
-                       if re.match(r"t-[\w-]+\.c$", f) and f != "t-adapters-other.c")
+                       if re.match(r"t-[\w-]+\.c$", f) and f not in LEFT_OUT)
         if self.name == "tsan":
             names = [n for n in names if THREADED.match(n)]
         else:
