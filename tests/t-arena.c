@@ -82,6 +82,26 @@ START_TEST(an_arena_that_was_reset_has_a_block_at_hand)
 }
 END_TEST
 
+START_TEST(a_spare_serves_what_fills_it)
+{
+	kv_arena_config_t config = kvi_config(KV_ARENA_THREAD_UNSAFE);
+	const struct kva_block *spare;
+	kv_arena_t *a;
+
+	config.block_size = 64 * KIB;
+	config.max_block_size = 2 * MIB;
+	a = kvi_create(&config);
+	kvi_load(a, 400 * KIB);
+	kv_arena_reset(a);
+	kvi_load(a, kva_arena_of(a)->front.block->capacity / 16 * 15);
+	spare = kva_arena_of(a)->spares;
+	kvt_true(spare != NULL);
+	kvt_true(kvt_alloc(a, spare->capacity) == spare->base || kva_watch_on());
+	kvi_check(a);
+	kvi_destroy(a);
+}
+END_TEST
+
 /* Zeroing costs, so it goes by steps. */
 START_TEST(a_zeroed_arena_looks_no_further_than_a_step)
 {
@@ -311,10 +331,12 @@ END_TEST
 /* What the arena keeps for itself is not the caller's. */
 START_TEST(records_of_what_nobody_counted_are_not_absorbed_as_used)
 {
-	kv_arena_config_t config = kvi_config((kv_arena_thread_mode_t)_i);
-	kv_arena_t *into = kvi_create(&config), *from;
+	kv_arena_config_t config = kvi_config((kv_arena_thread_mode_t)(_i % 2));
+	kv_arena_t *into, *from;
 	uint64_t used;
 
+	config.enable_detailed_stats = _i / 2;
+	into = kvi_create(&config);
 	config.enable_detailed_stats = false;
 	from = kvi_create(&config);
 	kvt_true(kvt_alloc(from, 16) != NULL);
@@ -497,6 +519,7 @@ main(void)
 		a_request_of_more_than_a_quarter_of_the_largest_block_has_its_own, 0, 2);
 	tcase_add_test(g, a_limit_is_used_to_the_last_bytes);
 	tcase_add_test(g, an_arena_that_was_reset_has_a_block_at_hand);
+	tcase_add_test(g, a_spare_serves_what_fills_it);
 	tcase_add_loop_test(g, a_zeroed_arena_looks_no_further_than_a_step, 0, 2);
 
 	g = kvi_group(s, "compact");
@@ -512,7 +535,7 @@ main(void)
 	tcase_add_loop_test(g, absorbed_bytes_change_hands_to_the_last, 0, 4);
 	tcase_add_loop_test(g, what_nobody_counted_is_absorbed_as_used, 0, 2);
 	tcase_add_loop_test(g, records_of_what_nobody_counted_are_not_absorbed_as_used,
-		0, 2);
+		0, 4);
 	tcase_add_test(g, blocks_of_all_nodes_are_absorbed);
 	tcase_add_test(g, a_bound_block_that_was_absorbed_serves_no_local_arena);
 	tcase_add_loop_test(g, absorbing_what_a_limit_refuses_changes_nothing, 0, 2);
