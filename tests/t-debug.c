@@ -277,6 +277,22 @@ find_another_inside(void)
 	kva_debug_leave(kva_arena_of(a));
 }
 
+static void
+find_another_before(void)
+{
+	kv_arena_t *a = create(KV_ARENA_DEBUG_OFF, KV_ARENA_THREAD_UNSAFE);
+
+	kva_debug_enter(kva_arena_of(a));
+	kva_arena_of(a)->front.window.visitor++;
+	kva_debug_enter(kva_arena_of(a));
+}
+
+START_TEST(another_thread_is_found_on_the_way_in)
+{
+	kvt_true(dies(find_another_before, "allocates while thread", "victim"));
+}
+END_TEST
+
 START_TEST(another_thread_is_also_found_on_the_way_out)
 {
 	kvt_true(dies(find_another_inside, "allocates while thread", "victim"));
@@ -352,7 +368,8 @@ main(void)
 		tcase_add_test(g,
 			writes_after_a_reset_are_found_when_the_memory_is_used_again);
 		tcase_add_test(g, two_threads_in_an_unsafe_arena_are_named);
-		tcase_add_test(g, another_thread_is_also_found_on_the_way_out);
+		tcase_add_test(g, another_thread_is_found_on_the_way_in);
+	tcase_add_test(g, another_thread_is_also_found_on_the_way_out);
 		tcase_add_test(g, page_after_a_block_cannot_be_touched);
 		tcase_add_test(g, a_shared_arena_is_looked_at_under_its_lock);
 	}

@@ -46,6 +46,14 @@ START_TEST(one_giant_does_not_change_the_answer)
 }
 END_TEST
 
+START_TEST(of_nine_sizes_the_largest_is_the_answer)
+{
+	for (size_t i = 1; i <= 9; i++)
+		kva_learn_note("nine", i * 100);
+	kvt_eq(kva_learn_size("nine"), 900);
+}
+END_TEST
+
 START_TEST(the_order_of_sizes_does_not_matter)
 {
 	for (size_t i = 1; i <= 10; i++) {
@@ -142,6 +150,7 @@ main(void)
 	tcase_add_test(g, one_size_is_the_answer);
 	tcase_add_test(g, nine_in_ten_stay_within_the_answer);
 	tcase_add_test(g, one_giant_does_not_change_the_answer);
+	tcase_add_test(g, of_nine_sizes_the_largest_is_the_answer);
 	tcase_add_test(g, the_order_of_sizes_does_not_matter);
 	tcase_add_test(g, old_sizes_are_forgotten);
 	tcase_add_test(g, names_are_told_apart);

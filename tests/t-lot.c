@@ -23,7 +23,7 @@ START_TEST(chance_is_that_of_the_formula)
 			double wanted = -expm1(-x);
 			double got = kva_lot_chance(interval, sizes[i]);
 
-			kvt_true(fabs(got - wanted) <= 1e-11 * wanted);
+			kvt_true(fabs(got - wanted) <= 1e-12 * wanted);
 			kvt_true(got > 0 && got <= 1);
 		}
 }
