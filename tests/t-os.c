@@ -608,6 +608,7 @@ look_for(void *context, const struct kva_mapping *m)
 {
 	(void)context;
 	kvt_true(m->start < m->end);
+	kvt_eq(m->offset % page(), 0);
 	kvt_eq(m->path[0], '/');
 	kvt_true(!strchr(m->path, '\n'));
 	looked_for.all++;
