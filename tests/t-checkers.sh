@@ -15,6 +15,7 @@ trap 'rm -rf "$tmp"' EXIT
 VALGRIND=${VALGRIND:-valgrind}
 checks=0
 failed=0
+origins=
 
 # build NAME COMPILER FLAG... -- the subject, with the checker
 build()
@@ -55,7 +56,10 @@ see()
 }
 
 case " $CFLAGS " in
-*-fsanitize=*memory*) checkers=msan ;;
+*-fsanitize=*memory*)
+	checkers=msan
+	# All that is compiled for it has to agree on whether origins are kept.
+	origins=$(echo "$CFLAGS" | grep -o -e '-fsanitize-memory-track-origins[=0-9]*') ;;
 *-fsanitize=*address*) checkers=asan ;;
 *-fsanitize*|*--coverage*) echo "skip: built for another checker"; exit 77 ;;
 *)
@@ -90,7 +94,7 @@ fi
 
 if ! is_wanted msan; then
 	:
-elif build msan "${CC%% *}" -fsanitize=memory; then
+elif build msan "${CC%% *}" -fsanitize=memory $origins; then
 	MSAN_OPTIONS=exitcode=42
 	export MSAN_OPTIONS
 	see msan 0 none "$tmp/msan"

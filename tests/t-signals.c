@@ -65,7 +65,7 @@ be_interrupted(void *arg)
 {
 	struct kvt_worker *w = arg;
 	kv_arena_stats_t s;
-	timer_t timer;
+	timer_t timer = 0;		/* MSan does not know who sets it */
 
 	if (!begin_signals(&timer)) {
 		w->faults++;

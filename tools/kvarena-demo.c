@@ -20,7 +20,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#if defined(__GLIBC__) && defined(__GLIBC_PREREQ)
+#ifdef __has_feature
+#if __has_feature(memory_sanitizer)	/* it has another malloc */
+#define MALLOC_BYTES() 0
+#define MALLOC_TRIM() 0
+#endif
+#endif
+#if !defined(MALLOC_BYTES) && defined(__GLIBC__) && defined(__GLIBC_PREREQ)
 #if __GLIBC_PREREQ(2, 33)
 #include <malloc.h>
 #define MALLOC_BYTES() mallinfo2().uordblks
