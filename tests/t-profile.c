@@ -10,6 +10,7 @@
  */
 #include "kvtest.h"
 #include "os.h"
+#include "site.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -625,6 +626,44 @@ START_TEST(without_symbols_addresses_are_written)
 }
 END_TEST
 
+static bool
+know_the_file(const void *address, struct kva_symbol *symbol)
+{
+	*symbol = (struct kva_symbol){
+		.path = "lib.so", .base = (uintptr_t)address - 0x10
+	};
+	return true;
+}
+
+START_TEST(without_a_name_places_in_files_are_written)
+{
+	kv_arena_t *a = create(COUNTED);
+
+	kva_os.symbol = know_the_file;
+	kvt_true(kvt_alloc(a, 1 << 20) != NULL);
+	kvt_eq(sum_of(a, BYTES, "sampled;lib.so+0x10"), 1 << 20);
+	destroy(a);
+}
+END_TEST
+
+static void *
+alloc_nothing(size_t size, size_t alignment)
+{
+	(void)size, (void)alignment;
+	return NULL;
+}
+
+START_TEST(without_memory_there_is_no_profile)
+{
+	kv_arena_t *a = create(COUNTED);
+
+	kvt_true(kvt_alloc(a, 1 << 20) != NULL);
+	kva_os.alloc = alloc_nothing;
+	kvt_fails(kv_arena_write_profile(a, stdout, BYTES), -1, ENOMEM);
+	destroy(a);
+}
+END_TEST
+
 START_TEST(without_a_map_of_the_process_there_are_no_mappings)
 {
 	kv_arena_t *a = create(COUNTED);
@@ -761,6 +800,7 @@ static struct {
 	size_t nframes;			/* of samples of bytes */
 	uint64_t sums[4], types[4][2], period_type[2], period, default_type;
 	uint64_t last_address;
+	uint64_t mappings[MOST][3];	/* start, limit, offset */
 } read_back;
 
 static const char *
@@ -770,6 +810,42 @@ string(uint64_t n)
 	return read_back.strings[n];
 }
 
+static uint64_t
+mapping_of(uint64_t address)
+{
+	size_t i = read_back.nmappings;
+
+	while (i > 0 && (address < read_back.mappings[i - 1][0] ||
+			address >= read_back.mappings[i - 1][1]))
+		i--;
+	return i;
+}
+
+static void
+read_mapping(const struct field *message)
+{
+	uint64_t n[8];
+
+	numbers_of(message, n);
+	kvt_cmp(n[2], <, n[3]);
+	kvt_true(string(n[5])[0] == '/');
+	kvt_cmp(read_back.nmappings, <, MOST);
+	memcpy(read_back.mappings[read_back.nmappings++], n + 2, 3 * sizeof *n);
+	kvt_eq(n[1], read_back.nmappings);
+}
+
+static void
+compare_mapping(void *context, const struct kva_mapping *m)
+{
+	size_t i = mapping_of(m->start);
+
+	(void)context;
+	kvt_true(i > 0);
+	kvt_eq(read_back.mappings[i - 1][0], m->start);
+	kvt_eq(read_back.mappings[i - 1][1], m->end);
+	kvt_eq(read_back.mappings[i - 1][2], m->offset);
+}
+
 static void
 read_location(const struct field *message)
 {
@@ -777,7 +853,7 @@ read_location(const struct field *message)
 	struct field inner = numbers_of(message, n);
 
 	kvt_eq(n[1], ++read_back.nlocations);
-	kvt_cmp(n[2], <=, read_back.nmappings);
+	kvt_eq(n[2], mapping_of(n[3]));
 	if (n[3]) {
 		kvt_cmp(n[3], >, read_back.last_address);
 		read_back.last_address = n[3];
@@ -818,6 +894,7 @@ read_sample(const struct field *message)
 		}
 	}
 	kvt_eq(nvalues, 4);
+	kvt_cmp(nlocations, >, 0);
 	for (int i = 0; i < 4; i++)
 		read_back.sums[i] += values[i];
 	read_back.nframes += values[0] ? nlocations : 0;
@@ -839,10 +916,7 @@ read_field(const struct field *f)
 		read_sample(f);
 		break;
 	case 3:
-		numbers_of(f, n);
-		kvt_eq(n[1], ++read_back.nmappings);
-		kvt_cmp(n[2], <, n[3]);
-		kvt_true(string(n[5])[0] == '/');
+		read_mapping(f);
 		break;
 	case 4:
 		read_location(f);
@@ -885,6 +959,13 @@ read_all(const kv_arena_t *a)
 		read_field(&f);
 }
 
+static void
+forget_all(void)
+{
+	for (size_t i = 0; i < read_back.nstrings; i++)
+		free(read_back.strings[i]);
+}
+
 START_TEST(a_protocol_buffer_says_what_folded_stacks_do)
 {
 	static const char *const types[4][2] = {
@@ -912,6 +993,7 @@ START_TEST(a_protocol_buffer_says_what_folded_stacks_do)
 	kvt_true(memcmp(read_back.period_type, read_back.types[0], 16) == 0);
 	kvt_eq(read_back.default_type, read_back.types[0][0]);
 	kvt_eq(read_back.period, INTERVAL);
+	kva_os.mappings(compare_mapping, NULL);
 	kvt_cmp(read_back.nsamples, >=, 2);
 	kvt_cmp(read_back.nfunctions, >=, 1);	/* the stacks that are not known */
 	ck_assert_str_eq(read_back.strings[read_back.nstrings - 2], "arena");
@@ -922,9 +1004,42 @@ START_TEST(a_protocol_buffer_says_what_folded_stacks_do)
 	kvt_eq(sum_of(a, OBJECTS, ""), read_back.sums[1]);
 	kvt_eq(sum_of(a, PADDING, ""), read_back.sums[2]);
 	kvt_eq(sum_of(a, ABANDONED, ""), read_back.sums[3]);
-	for (size_t i = 0; i < read_back.nstrings; i++)
-		free(read_back.strings[i]);
+	forget_all();
 	destroy(a);
+}
+END_TEST
+
+static struct {
+	int (*backtrace)(void **frames, int n);
+	uintptr_t outermost;
+} stacks;
+
+/* No two stacks are alike. */
+static int
+come_from_elsewhere(void **frames, int n)
+{
+	n = stacks.backtrace(frames, n);
+	if (n > 0)
+		frames[n - 1] = (void *)(stacks.outermost += 8);
+	return n;
+}
+
+START_TEST(stacks_beyond_the_table_are_one_location)
+{
+	kv_arena_config_t config = KV_ARENA_DEFAULT_CONFIG;
+	kv_arena_t *a;
+
+	config.name = "sampled";
+	config.sample_interval = 8;
+	a = kv_arena_create_ex(&config);
+	stacks.backtrace = kva_os.backtrace;
+	kva_os.backtrace = come_from_elsewhere;
+	for (int i = 0; i < KVA_SITES + 10; i++)	/* all are drawn */
+		kvt_true(kvt_alloc(a, 1024) != NULL);
+	read_all(a);
+	kvt_eq(read_back.sums[0], 1024 * (KVA_SITES + 10));
+	forget_all();
+	kv_arena_destroy(a);
 }
 END_TEST
 
@@ -980,7 +1095,10 @@ main(void)
 	tcase_add_test(g, reset_stats_begins_anew);
 	tcase_add_loop_test(g, an_arena_in_a_buffer_is_sampled_too, 0, 2);
 	tcase_add_test(g, a_protocol_buffer_says_what_folded_stacks_do);
+	tcase_add_test(g, stacks_beyond_the_table_are_one_location);
 	tcase_add_test(g, without_symbols_addresses_are_written);
+	tcase_add_test(g, without_a_name_places_in_files_are_written);
+	tcase_add_test(g, without_memory_there_is_no_profile);
 	tcase_add_test(g, without_a_map_of_the_process_there_are_no_mappings);
 	tcase_add_test(g, arenas_of_different_intervals_have_no_period);
 	tcase_add_test(g, arenas_that_come_late_may_be_left_out);

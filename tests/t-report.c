@@ -93,7 +93,7 @@ START_TEST(sizes_are_shown_from_the_least_to_the_largest)
 	for (size_t size = 1; size <= 40000; size = size * 2 + 1)
 		kvt_true(kvt_alloc(a, size) != NULL);
 	report(a, KV_ARENA_REPORT_TEXT);
-	kvt_true(strstr(text, "  1   ") != NULL);
+	kvt_true(strstr(text, "  allocations\n  1     ") != NULL);
 	kvt_true(strstr(text, "3..4") != NULL);
 	kvt_true(strstr(text, "8193..16384") != NULL);
 	kvt_true(strstr(text, "over 16384") != NULL);
@@ -199,6 +199,9 @@ START_TEST(two_nodes_are_enough_for_such_a_line)
 	kva_os.nodes = two_nodes;
 	kvt_true(says(a, KV_ARENA_REPORT_TEXT, " pages in place, "));
 	kvt_true(strstr(text, "\n      node 0: ") && strstr(text, ", node 1: "));
+	report(a, KV_ARENA_REPORT_PROMETHEUS);
+	kvt_true(strstr(text, "state=\"wanted\"") && strstr(text, "state=\"elsewhere\"") &&
+		strstr(text, "state=\"untouched\""));
 	kvi_destroy(a);
 }
 END_TEST
@@ -327,10 +330,41 @@ START_TEST(several_arenas_are_listed_before_they_are_told_of)
 	report(NULL, KV_ARENA_REPORT_TEXT);
 	kvt_true(strncmp(text, "  arena  ", 9) == 0);
 	kvt_true(strstr(text, "\n  root  ") && strstr(text, "\n    leaf  "));
+	kvt_true(strstr(text, "\n                  leaf  "));		/* the 8th */
 	kvt_true(strstr(text, "\n                    leaf  "));
 	for (char *line = text; *line; line += strcspn(line, "\n") + 1)
 		kvt_cmp(strcspn(line, "\n"), <=, 80);
 	kvi_destroy(root);
+}
+END_TEST
+
+START_TEST(blocks_and_alignments_are_told_of_each_arena)
+{
+	kv_arena_t *a = create("full");
+
+	kvt_true(kvt_alloc(a, 8) != NULL);
+	kvt_true(says(a, KV_ARENA_REPORT_TEXT, "\nblocks: 1 held, "));
+	kvt_true(says(a, KV_ARENA_REPORT_JSON,
+		"\"alignment_requests\": [0, 0, 0, 0, 0, 0, 0, 0]"));
+	kvi_destroy(a);
+}
+END_TEST
+
+/* As the process publishes it. */
+START_TEST(the_cache_of_the_process_is_published)
+{
+	kv_arena_cache_stats_t s;
+	char words[80];
+	FILE *out;
+
+	free(text);
+	text = NULL;
+	out = open_memstream(&text, &length);
+	kvt_eq(kv_arena_cache_get_stats(NULL, &s), 0);
+	kvt_eq(kva_report_publish(out), 0);
+	fclose(out);
+	snprintf(words, sizeof words, "\"cache\": {\"takes\": %" PRIu64 ",", s.takes);
+	kvt_true(strstr(text, words) != NULL);
 }
 END_TEST
 
@@ -396,6 +430,8 @@ main(void)
 	tcase_add_test(g, numbers_beyond_all_units_are_told_in_the_largest);
 	tcase_add_test(g, sizes_are_shown_from_the_least_to_the_largest);
 	tcase_add_test(g, several_arenas_are_listed_before_they_are_told_of);
+	tcase_add_test(g, blocks_and_alignments_are_told_of_each_arena);
+	tcase_add_test(g, the_cache_of_the_process_is_published);
 	tcase_add_test(g, the_parts_together_are_what_is_held);
 	tcase_add_test(g, the_cache_is_the_one_that_the_arena_uses);
 	tcase_add_test(g, percentages_are_of_the_whole);
