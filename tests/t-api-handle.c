@@ -54,6 +54,21 @@ START_TEST(handle_dies_with_reset)
 }
 END_TEST
 
+START_TEST(handle_of_another_arena_survives_a_second_reset)
+{
+	kv_arena_t *a = kv_arena_create(0), *b = kv_arena_create(0);
+	kv_arena_handle_t old = kv_arena_handle(a, kv_arena_alloc(a, 8)), other;
+
+	kv_arena_reset(a);
+	other = kv_arena_handle(b, kv_arena_alloc(b, 8));
+	kv_arena_reset(a);
+	kvt_true(kv_arena_deref(other) != NULL);
+	kvt_true(kv_arena_deref(old) == NULL);
+	kv_arena_destroy(b);
+	kv_arena_destroy(a);
+}
+END_TEST
+
 START_TEST(handle_dies_with_destroy)
 {
 	kv_arena_handle_t handles[100];
@@ -316,6 +331,7 @@ main(void)
 
 	tcase_add_test(g, handle_gives_its_pointer_while_it_lives);
 	tcase_add_test(g, handle_dies_with_reset);
+	tcase_add_test(g, handle_of_another_arena_survives_a_second_reset);
 	tcase_add_test(g, handle_dies_with_destroy);
 	tcase_add_test(g, handle_dies_with_a_rewind_past_it);
 	tcase_add_test(g, handle_dies_with_the_parent);

@@ -524,6 +524,25 @@ START_TEST(the_shard_of_a_thread_that_ended_is_adopted_with_its_room)
 }
 END_TEST
 
+START_TEST(all_shards_of_a_thread_that_ended_are_adopted)
+{
+	kv_arena_t *a[3];
+	struct kvp p;
+
+	begin(&p, 1);
+	for (int i = 0; i < 3; i++) {
+		a[i] = create();
+		kvt_true(have(&p, a[i], 100) != NULL);
+	}
+	kvp_end(&p);
+	for (int i = 0; i < 3; i++) {
+		kvt_true(kvt_alloc(a[i], 100) != NULL);
+		kvt_eq(kvi_stats(a[i]).shard_handovers, 1);
+		kvi_destroy(a[i]);
+	}
+}
+END_TEST
+
 START_TEST(a_thread_may_end_before_and_after_its_arenas)
 {
 	kv_arena_t *a[6];
@@ -825,6 +844,7 @@ main(void)
 
 	g = kvi_group(s, "threads that come and go");
 	tcase_add_test(g, the_shard_of_a_thread_that_ended_is_adopted_with_its_room);
+	tcase_add_test(g, all_shards_of_a_thread_that_ended_are_adopted);
 	tcase_add_test(g, a_thread_may_end_before_and_after_its_arenas);
 	tcase_add_test(g, a_guest_keeps_no_shard_beyond_a_call);
 	tcase_add_test(g, a_guest_without_memory_is_told_so);
