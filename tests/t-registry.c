@@ -144,6 +144,9 @@ end_and_go_on(void *arg)
 	EXPECT(e, kva_thread_may_stay());
 	kva_thread_end(NULL);
 	EXPECT(e, !kva_thread_may_stay());
+#ifdef __ELF__
+	EXPECT(e, kv_arena_mine.key == 0);
+#endif
 	for (int i = 0; i < 3; i++) {
 		struct kva_arena *a = kva_arena_of(e->a[i]);
 
