@@ -5,7 +5,6 @@
 #include <kv_arena.hpp>
 
 #include <functional>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -45,9 +44,9 @@ main()
 
 #if __cplusplus >= 201703L
 	kv::memory_resource resource(arena);
-	std::pmr::map<int, std::pmr::string> names(&resource);
-	names[1] = "a name that is too long to be kept inside the string";
-	must(kv_arena_owns(arena.get(), names[1].data()));
+	std::pmr::vector<std::pmr::string> names(&resource);
+	names.emplace_back("a name that is too long to be kept inside the string");
+	must(kv_arena_owns(arena.get(), names[0].data()));
 #endif
 	return 0;
 }
