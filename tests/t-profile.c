@@ -810,7 +810,7 @@ string(uint64_t n)
 	return read_back.strings[n];
 }
 
-static uint64_t
+static size_t
 mapping_of(uint64_t address)
 {
 	size_t i = read_back.nmappings;
