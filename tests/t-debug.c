@@ -267,35 +267,37 @@ START_TEST(every_level_lets_correct_programs_be)
 END_TEST
 
 /* As if another thread had come in unseen, while this one was inside. */
-static void
-find_another_inside(void)
+static struct kva_arena *
+enter_with_another(void)
 {
 	kv_arena_t *a = create(KV_ARENA_DEBUG_OFF, KV_ARENA_THREAD_UNSAFE);
 
 	kva_debug_enter(kva_arena_of(a));
 	kva_arena_of(a)->front.window.visitor++;
-	kva_debug_leave(kva_arena_of(a));
+	return kva_arena_of(a);
 }
 
 static void
-find_another_before(void)
+come_in_beside_another(void)
 {
-	kv_arena_t *a = create(KV_ARENA_DEBUG_OFF, KV_ARENA_THREAD_UNSAFE);
+	kva_debug_enter(enter_with_another());
+}
 
-	kva_debug_enter(kva_arena_of(a));
-	kva_arena_of(a)->front.window.visitor++;
-	kva_debug_enter(kva_arena_of(a));
+static void
+go_out_before_another(void)
+{
+	kva_debug_leave(enter_with_another());
 }
 
 START_TEST(another_thread_is_found_on_the_way_in)
 {
-	kvt_true(dies(find_another_before, "allocates while thread", "victim"));
+	kvt_true(dies(come_in_beside_another, "allocates while thread", "victim"));
 }
 END_TEST
 
 START_TEST(another_thread_is_also_found_on_the_way_out)
 {
-	kvt_true(dies(find_another_inside, "allocates while thread", "victim"));
+	kvt_true(dies(go_out_before_another, "allocates while thread", "victim"));
 }
 END_TEST
 
