@@ -8,6 +8,7 @@
  * variance. Where there is less of everything, threads take what share they get, or
  * tests are one process, samples are others, and more sigma are allowed.
  */
+#include "kvos.h"
 #include "kvtest.h"
 #include "os.h"
 #include "site.h"
@@ -1069,6 +1070,12 @@ START_TEST(wrong_arguments_are_refused)
 }
 END_TEST
 
+static void
+begin(void)
+{
+	kvo_begin(KVO_THIS_MACHINE);
+}
+
 int
 main(void)
 {
@@ -1095,6 +1102,9 @@ main(void)
 	tcase_add_test(g, reset_stats_begins_anew);
 	tcase_add_loop_test(g, an_arena_in_a_buffer_is_sampled_too, 0, 2);
 	tcase_add_test(g, a_protocol_buffer_says_what_folded_stacks_do);
+	tcase_add_test(g, wrong_arguments_are_refused);
+	g = kvt_group(s, "systems");
+	tcase_add_checked_fixture(g, begin, kvo_end);
 	tcase_add_test(g, stacks_beyond_the_table_are_one_location);
 	tcase_add_test(g, without_symbols_addresses_are_written);
 	tcase_add_test(g, without_a_name_places_in_files_are_written);
@@ -1102,6 +1112,5 @@ main(void)
 	tcase_add_test(g, without_a_map_of_the_process_there_are_no_mappings);
 	tcase_add_test(g, arenas_of_different_intervals_have_no_period);
 	tcase_add_test(g, arenas_that_come_late_may_be_left_out);
-	tcase_add_test(g, wrong_arguments_are_refused);
 	return kvt_run(s, kvt_scaled(1000000));
 }
