@@ -21,6 +21,7 @@
 #include "registry.h"
 #include "size.h"
 #include "thread.h"
+#include "watch.h"
 
 #include <string.h>
 
@@ -109,6 +110,7 @@ make_shard(const struct kva_arena *a)
 	if (!s)
 		return NULL;
 	memset(s, 0, sizeof *s);
+	kva_watch_atomic(&s->window, sizeof s->window);	/* E3 */
 	kva_window_init(&s->window, a->front.window.bump.key, a->front.window.gap);
 	s->window.watched = a->front.window.watched;
 	if (sample(s, a))

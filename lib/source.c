@@ -10,8 +10,11 @@
 #include <stdio.h>
 #include <string.h>
 
-static int place_errno;		/* atomic; relaxed: only told to people */
-static bool is_forbidden;	/* the same */
+/* What became of the last placements; relaxed: only told to people. */
+static struct {
+	int error;
+	bool is_forbidden;
+} placing;
 
 struct kva_block *
 kva_source_describe(char *base, size_t size)
@@ -33,8 +36,8 @@ static void
 note_refusal(int error)
 {
 	if (error == EPERM || error == ENOSYS || error == ENOTSUP)
-		kva_store_relaxed(&is_forbidden, true);
-	kva_store_relaxed(&place_errno, error);
+		kva_store_relaxed(&placing.is_forbidden, true);
+	kva_store_relaxed(&placing.error, error);
 }
 
 /* Place fresh memory. A refusal is counted and borne, but for a bound place. */
@@ -43,8 +46,9 @@ put_in_place(struct kva_block *b)
 {
 	if (b->place == KVA_PLACE_ANY)
 		return true;
+	kva_watch_atomic(&placing, sizeof placing);
 	if (kva_os.bind(b->base, b->capacity, b->place) == 0) {
-		kva_store_relaxed(&is_forbidden, false);
+		kva_store_relaxed(&placing.is_forbidden, false);
 		return true;
 	}
 	note_refusal(errno);
@@ -209,13 +213,13 @@ kva_source_commit(struct kva_block *b)
 int
 kva_source_place_errno(void)
 {
-	return kva_load_relaxed(&place_errno);
+	return kva_load_relaxed(&placing.error);
 }
 
 bool
 kva_source_may_place(void)
 {
-	return !kva_load_relaxed(&is_forbidden);
+	return !kva_load_relaxed(&placing.is_forbidden);
 }
 
 static void *

@@ -25,6 +25,10 @@ void kva_watch_forbid(const void *p, size_t size);
 void kva_watch_allow(const void *p, size_t size);
 void kva_watch_restore(const void *p, size_t size);
 
+/* Until p is freed, p .. p + size is read by any thread while its owner writes it,
+ * both atomically: helgrind and DRD, which see the locks alone, need not tell. */
+void kva_watch_atomic(const void *p, size_t size);
+
 /* "asan", "msan", "valgrind" or "none". */
 const char *kva_watch_name(void);
 

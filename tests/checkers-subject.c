@@ -1,10 +1,11 @@
-/* checkers-subject.c -- one fault, for a memory checker to find; see t-checkers.sh
+/* checkers-subject.c -- one fault, for a checker to find; see t-checkers.sh
  *
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * usage: checkers-subject FAULT; "none" is the control.
+ * usage: checkers-subject FAULT; "none" and "shared" are controls.
  */
 #include <kv_arena_adapters.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,35 @@ look_at(const volatile char *p)
 {
 	if (*p == 'x')			/* a decision, which memcheck looks at */
 		out++;
+}
+
+static void *
+allocate(void *a)
+{
+	kv_arena_stats_t s;
+
+	for (int i = 0; i < 100; i++)
+		memset(kv_arena_alloc(a, 40), 'x', 40);
+	return kv_arena_get_stats(a, &s) == 0 ? NULL : a;
+}
+
+/* Two threads, neither of which waits for the other. */
+static int
+share(kv_arena_thread_mode_t mode)
+{
+	kv_arena_config_t config = KV_ARENA_DEFAULT_CONFIG;
+	pthread_t threads[2];
+	kv_arena_t *a;
+
+	config.thread_mode = mode;
+	a = kv_arena_create_ex(&config);
+	for (int i = 0; i < 2; i++)
+		if (pthread_create(&threads[i], NULL, allocate, a) != 0)
+			abort();
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	kv_arena_destroy(a);
+	return 0;
 }
 
 static int
@@ -67,6 +97,10 @@ commit(kv_arena_t *a, const char *fault)
 		a = kv_arena_create(0);
 		kv_arena_destroy(a);
 		kv_arena_destroy(a);
+	} else if (strcmp(fault, "shared") == 0) {
+		return share(KV_ARENA_THREAD_SAFE);
+	} else if (strcmp(fault, "threads") == 0) {
+		return share(KV_ARENA_THREAD_UNSAFE);
 	} else {
 		return 2;
 	}

@@ -1,5 +1,5 @@
 #!/bin/sh
-# t-checkers.sh -- memory checkers see into arenas
+# t-checkers.sh -- checkers of memory and of threads see into arenas
 #
 # A program with one fault is run under each checker that is here: the fault is
 # reported, and the program without one passes. An ordinary library serves
@@ -116,6 +116,10 @@ elif command -v "$VALGRIND" >/dev/null && build plain "${CC%% *}"; then
 		for fault in overflow neighbour unset reset rewind moved freed \
 			packed destroyed twice; do
 			see valgrind 42 $fault $run "$tmp/plain"
+		done
+		for tool in helgrind drd; do
+			see $tool 0 shared $run --tool=$tool "$tmp/plain"
+			see $tool 42 threads $run --tool=$tool "$tmp/plain"
 		done
 	else
 		echo "skip: valgrind can not run what this compiler made"
