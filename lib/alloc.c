@@ -140,11 +140,26 @@ take_quickly(struct kva_arena *a, size_t size)
 	return kva_arena_is_counted(a) ? kv_arena_count(b, size, p) : p;
 }
 
+/* The same, after a look at the caller. */
+static void *
+take_checked(struct kva_arena *a, size_t size)
+{
+	void *p;
+
+	kva_debug_enter(a);
+	p = kva_window_take_plain(&a->front.window, size);
+	kva_debug_leave(a);
+	return p;
+}
+
 void *
 kva_alloc_for(const void *caller, struct kva_arena *a, size_t size, size_t alignment)
 {
-	void *p = alignment == KV_ARENA_ALIGNMENT ? take_quickly(a, size) : NULL;
+	void *p = NULL;
 
+	if (alignment == KV_ARENA_ALIGNMENT)
+		p = kva_unlikely(kva_arena_is_checked(a)) ? take_checked(a, size)
+			: take_quickly(a, size);
 	if (p)
 		return p;
 	p = insist(a, size, alignment, caller);

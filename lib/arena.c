@@ -483,7 +483,7 @@ kva_arena_init(struct kva_arena *a, uint64_t key, size_t header)
 		return -1;
 	}
 	kva_window_init(&a->front.window, key, gap);
-	a->front.window.watched |= a->setup.debug > KV_ARENA_DEBUG_OFF;
+	a->front.window.watched |= kva_arena_is_checked(a);
 	a->next_capacity = a->setup.step;
 	kva_arena_add_header(a, header);
 	return 0;

@@ -150,6 +150,13 @@ kva_arena_is_counted(const struct kva_arena *a)
 	return kva_window_is_counted(&a->front.window);
 }
 
+/* The first level of debugging: whoever allocates is looked at. */
+static inline bool
+kva_arena_is_checked(const struct kva_arena *a)
+{
+	return a->setup.debug == KV_ARENA_DEBUG_CHECK && !a->team;
+}
+
 /* NULL: allocations are not sampled. */
 static inline struct kva_sites *
 kva_arena_sites(const struct kva_arena *a)

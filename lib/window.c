@@ -271,6 +271,23 @@ kva_window_take(struct kva_window *w, size_t size, size_t alignment)
 	return take(w, size, alignment);
 }
 
+void *
+kva_window_take_plain(struct kva_window *w, size_t size)
+{
+	size_t room = kva_window_room(w);
+	char *p = w->bump.cur;
+
+	/* What fits in the rounded room does so when it is rounded itself. */
+	if (size > kva_round_down(room, KV_ARENA_ALIGNMENT) || w->gap || w->sealed ||
+		w->sampler || kva_window_is_due(w))
+		return NULL;
+	w->bump.end = p + kva_round_up(size, KV_ARENA_ALIGNMENT);
+	kva_store_relaxed(&w->bump.cur, w->bump.end);
+	w->shown += KV_ARENA_ALIGNMENT;
+	kva_window_tally(w, size);
+	return p;
+}
+
 static bool
 is_last_packed(const struct kva_window *w, const char *p, size_t size)
 {

@@ -54,7 +54,8 @@ struct kva_window {
 	uint64_t shown;			/* bytes shown since the last fold, and 8
 					 * for each call: no fewer than 8 a count */
 	uint16_t gap;			/* bytes kept free after each allocation */
-	bool watched;			/* every allocation is announced or checked */
+	bool watched;			/* every allocation is announced, or its caller
+					 * looked at */
 	bool sealed;			/* with its arena: all are refused */
 	uint32_t visitor;		/* atomic; thread in an UNSAFE arena's slow
 					 * path, 0: none. W4 is held against it */
@@ -120,6 +121,10 @@ void kva_window_untally(struct kva_window *w, size_t size);
 
 /* Take size bytes at a power of two, counted; NULL: they do not fit. */
 void *kva_window_take(struct kva_window *w, size_t size, size_t alignment);
+
+/* The same at the usual alignment, from a watched window. NULL also if there is more
+ * to do than to count: it takes what the fast path would if it were shown it. */
+void *kva_window_take_plain(struct kva_window *w, size_t size);
 
 /* Whether size bytes at alignment fit. */
 bool kva_window_fits(const struct kva_window *w, size_t size, size_t alignment);

@@ -284,6 +284,17 @@ come_in_beside_another(void)
 }
 
 static void
+allocate_beside_another(void)
+{
+	kv_arena_t *a = create(KV_ARENA_DEBUG_CHECK, KV_ARENA_THREAD_UNSAFE);
+
+	kv_arena_alloc(a, 8);
+	kva_debug_enter(kva_arena_of(a));
+	kva_arena_of(a)->front.window.visitor++;
+	kv_arena_alloc(a, 8);
+}
+
+static void
 go_out_before_another(void)
 {
 	kva_debug_leave(enter_with_another());
@@ -292,6 +303,36 @@ go_out_before_another(void)
 START_TEST(another_thread_is_found_on_the_way_in)
 {
 	kvt_true(dies(come_in_beside_another, "allocates while thread", "victim"));
+}
+END_TEST
+
+START_TEST(the_first_level_looks_at_who_allocates_from_what_is_there)
+{
+	kvt_true(dies(allocate_beside_another, "allocates while thread", "victim"));
+}
+END_TEST
+
+/* It is no arena of another layout, and costs no memory. */
+START_TEST(the_first_level_changes_nothing_but_that)
+{
+	kv_arena_t *plain = create(KV_ARENA_DEBUG_OFF, (kv_arena_thread_mode_t)_i);
+	kv_arena_t *a = create(KV_ARENA_DEBUG_CHECK, (kv_arena_thread_mode_t)_i);
+	kv_arena_stats_t s, t;
+
+	for (size_t i = 1; i < 3000; i++) {
+		kvt_true(kv_arena_alloc(plain, i) != NULL);
+		kvt_true(kv_arena_alloc(a, i) != NULL);
+	}
+	kvt_eq(kv_arena_get_stats(plain, &s), 0);
+	kvt_eq(kv_arena_get_stats(a, &t), 0);
+	kvt_eq(t.total_allocations, s.total_allocations);
+	kvt_eq(t.total_bytes_allocated, s.total_bytes_allocated);
+	kvt_eq(t.current_memory_usage, s.current_memory_usage);
+	kvt_eq(t.padding_bytes, s.padding_bytes);
+	kvt_eq(t.free_bytes, s.free_bytes);
+	kvt_balanced(a);
+	kv_arena_destroy(a);
+	kv_arena_destroy(plain);
 }
 END_TEST
 
@@ -371,7 +412,8 @@ main(void)
 			writes_after_a_reset_are_found_when_the_memory_is_used_again);
 		tcase_add_test(g, two_threads_in_an_unsafe_arena_are_named);
 		tcase_add_test(g, another_thread_is_found_on_the_way_in);
-	tcase_add_test(g, another_thread_is_also_found_on_the_way_out);
+		tcase_add_test(g, another_thread_is_also_found_on_the_way_out);
+		tcase_add_test(g, the_first_level_looks_at_who_allocates_from_what_is_there);
 		tcase_add_test(g, page_after_a_block_cannot_be_touched);
 		tcase_add_test(g, a_shared_arena_is_looked_at_under_its_lock);
 	}
@@ -379,5 +421,6 @@ main(void)
 	tcase_add_test(g, every_level_lets_correct_programs_be);
 	tcase_add_test(g, rewinds_and_loops_raise_no_alarm);
 	tcase_add_test(g, a_thread_may_come_in_twice);
+	tcase_add_loop_test(g, the_first_level_changes_nothing_but_that, 0, 2);
 	return kvt_run(s, 100);
 }

@@ -240,6 +240,57 @@ START_TEST(a_watched_window_shows_nothing_and_gives_all)
 }
 END_TEST
 
+START_TEST(a_plain_take_is_what_the_fast_path_would_do)
+{
+	struct kva_window w = open_window(COUNTED, 0, 4100), twin = w;
+	struct kva_counts sum, sum_of_twin;
+
+	w.watched = twin.watched = true;
+	kva_window_show(&w);
+	kva_window_show(&twin);
+	for (size_t size = 1; kva_window_fits(&twin, size, 8); size += 3) {
+		if (size == 31)
+			kvt_true(kva_window_take(&w, 3, 1) ==
+				kva_window_take(&twin, 3, 1));
+		kvt_true(kva_window_take_plain(&w, size) ==
+			kva_window_take(&twin, size, 8));
+		kvt_true(w.bump.end == w.bump.cur);
+		kvt_true(w.bump.cur == twin.bump.cur);
+		kvt_eq(w.shown, twin.shown);
+		check(&w, 4100);
+	}
+	sum = counts(&w);
+	sum_of_twin = counts(&twin);
+	kvt_true(memcmp(&sum, &sum_of_twin, sizeof sum) == 0);
+}
+END_TEST
+
+START_TEST(a_plain_take_leaves_alone_what_is_more_than_that)
+{
+	struct kva_window w = open_window(COUNTED, 0, 4100), before;
+	struct kva_sampler sampler;
+
+	w.watched = true;
+	before = w;
+	kvt_true(kva_window_take_plain(&w, 4097) == NULL);
+	kvt_true(kva_window_take_plain(&w, SIZE_MAX) == NULL);
+	w.sealed = true;
+	kvt_true(kva_window_take_plain(&w, 8) == NULL);
+	w.sealed = false;
+	w.gap = 16;
+	kvt_true(kva_window_take_plain(&w, 8) == NULL);
+	w.gap = 0;
+	w.sampler = &sampler;
+	kvt_true(kva_window_take_plain(&w, 8) == NULL);
+	w.sampler = NULL;
+	w.shown = UINT64_MAX;
+	kvt_true(kva_window_take_plain(&w, 8) == NULL);
+	w.shown = before.shown;
+	kvt_true(memcmp(&w, &before, sizeof w) == 0);
+	kvt_true(kva_window_take_plain(&w, 4096) == w.start);
+}
+END_TEST
+
 START_TEST(a_watched_window_keeps_its_gap)
 {
 	struct kva_window w = open_window(PLAIN, 16, 4096);
@@ -568,6 +619,8 @@ main(void)
 	tcase_add_test(g, a_counted_window_shows_32_kib_at_a_time);
 	tcase_add_test(g, each_count_is_of_8_bytes_shown_or_more);
 	tcase_add_test(g, a_watched_window_shows_nothing_and_gives_all);
+	tcase_add_test(g, a_plain_take_is_what_the_fast_path_would_do);
+	tcase_add_test(g, a_plain_take_leaves_alone_what_is_more_than_that);
 	tcase_add_test(g, a_watched_window_keeps_its_gap);
 	tcase_add_test(g, a_window_that_showed_much_is_due);
 
