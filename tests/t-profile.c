@@ -801,6 +801,7 @@ static struct {
 	size_t nframes;			/* of samples of bytes */
 	uint64_t sums[4], types[4][2], period_type[2], period, default_type;
 	uint64_t last_address;
+	bool stood_at[65536];		/* the locations of samples */
 	uint64_t mappings[MOST][3];	/* start, limit, offset */
 } read_back;
 
@@ -887,6 +888,7 @@ read_sample(const struct field *message)
 
 			if (f.number == 1) {
 				kvt_true(n >= 1 && n <= read_back.nlocations);
+				read_back.stood_at[n % 65536] = true;
 				nlocations++;
 			} else {
 				kvt_cmp(nvalues, <, 4);
@@ -974,7 +976,7 @@ START_TEST(a_protocol_buffer_says_what_folded_stacks_do)
 		{ "abandoned", "bytes" },
 	};
 	kv_arena_t *a = create(COUNTED);
-	size_t nframes = 0;
+	size_t nframes = 0, nunused = 0;
 
 	for (size_t i = 0; i < 2000; i++) {
 		profile_small(a);
@@ -995,6 +997,10 @@ START_TEST(a_protocol_buffer_says_what_folded_stacks_do)
 	kvt_eq(read_back.default_type, read_back.types[0][0]);
 	kvt_eq(read_back.period, INTERVAL);
 	kva_os.mappings(compare_mapping, NULL);
+	kvt_cmp(read_back.nlocations, <, 65536);
+	for (size_t i = 1; i <= read_back.nlocations; i++)
+		nunused += !read_back.stood_at[i];
+	kvt_cmp(nunused, <=, 1);	/* that of stacks beyond the table */
 	kvt_cmp(read_back.nsamples, >=, 2);
 	kvt_cmp(read_back.nfunctions, >=, 1);	/* the stacks that are not known */
 	ck_assert_str_eq(read_back.strings[read_back.nstrings - 2], "arena");

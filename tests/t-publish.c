@@ -160,8 +160,19 @@ seconds(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+/* The least that is not in use. */
+static int
+descriptor(void)
+{
+	int fd = dup(STDERR_FILENO);
+
+	close(fd);
+	return fd;
+}
+
 START_TEST(the_file_is_replaced_when_it_is_due)
 {
+	int unused = descriptor();
 	kv_arena_t *a;
 	double before;
 	ino_t old;
@@ -187,6 +198,7 @@ START_TEST(the_file_is_replaced_when_it_is_due)
 	usleep(DUE);
 	kvi_destroy(a);
 	kvt_true(!says("\"path\": "));
+	kvt_eq(descriptor(), unused);
 	unlink(path);
 }
 END_TEST

@@ -6,10 +6,12 @@
  */
 #include "kvinside.h"
 #include "kvos.h"
+#include "kvpuppet.h"
 #include "site.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct {
 	void *frames[200];
@@ -168,6 +170,18 @@ START_TEST(what_a_full_table_has_no_site_for_is_in_the_sum_of_others)
 }
 END_TEST
 
+START_TEST(a_stack_that_is_there_takes_no_memory)
+{
+	uint64_t before;
+
+	stand_at(1, 3);
+	add(1, address(1));
+	before = kvo_counts().calls[KVA_CALL_ALLOC];
+	add(1, address(1));
+	kvt_eq(kvo_counts().calls[KVA_CALL_ALLOC], before);
+}
+END_TEST
+
 START_TEST(without_memory_all_is_in_the_sum_of_others)
 {
 	stand_at(1, 3);
@@ -292,6 +306,58 @@ START_TEST(threads_that_find_a_stack_at_once_make_one_site)
 }
 END_TEST
 
+/* ---- The lock ------------------------------------------------------------------ */
+
+static void
+count_sites(void *done)
+{
+	kva_sites_count(sites);
+	kva_store_release((bool *)done, true);
+}
+
+static void
+copy_sites(void *done)
+{
+	kva_sites_copy(sites, found, 1);
+	kva_store_release((bool *)done, true);
+}
+
+static void
+clear_sites(void *done)
+{
+	kva_sites_clear(sites);
+	kva_store_release((bool *)done, true);
+}
+
+static void
+add_to_sites(void *done)
+{
+	kva_sites_add(sites, &(struct kva_amounts){{ 1 }}, address(1));
+	kva_store_release((bool *)done, true);
+}
+
+/* A fork holds it, so that its child finds every table whole. */
+START_TEST(whatever_is_done_waits_for_a_fork)
+{
+	static void (*const what[])(void *done) = {
+		count_sites, copy_sites, clear_sites, add_to_sites,
+	};
+	bool done = false;
+	struct kvp p;
+
+	stand_at(1, 1);
+	kvp_begin(&p);
+	kva_sites_fork_before();
+	kvp_tell(&p, what[_i], &done);
+	usleep(20000);
+	kvt_true(!kva_load_acquire(&done));
+	kva_sites_fork_after();
+	kvp_wait(&p);
+	kvt_true(kva_load_acquire(&done));
+	kvp_end(&p);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -304,10 +370,12 @@ main(void)
 	tcase_add_test(g, a_caller_that_is_not_in_the_stack_stands_alone);
 	tcase_add_test(g, of_a_deep_stack_the_frames_nearest_to_the_call_are_kept);
 	tcase_add_test(g, what_a_full_table_has_no_site_for_is_in_the_sum_of_others);
+	tcase_add_test(g, a_stack_that_is_there_takes_no_memory);
 	tcase_add_test(g, without_memory_all_is_in_the_sum_of_others);
 	tcase_add_test(g, a_cleared_table_is_empty_and_has_room);
 	tcase_add_test(g, a_stack_that_comes_twice_at_once_is_one_site);
 	tcase_add_test(g, a_table_may_fill_at_once);
 	tcase_add_test(g, threads_that_find_a_stack_at_once_make_one_site);
+	tcase_add_loop_test(g, whatever_is_done_waits_for_a_fork, 0, 4);
 	return kvt_run(s, 10000);
 }

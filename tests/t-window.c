@@ -317,6 +317,10 @@ START_TEST(a_window_that_showed_much_is_due)
 	kvt_cmp(n, <, 1 << 20);
 	kva_window_fold(&w, NULL);
 	kvt_true(!kva_window_is_due(&w));
+	w.shown = ((uint64_t)1 << 26) - 1;
+	kvt_true(!kva_window_is_due(&w));
+	w.shown++;
+	kvt_true(kva_window_is_due(&w));
 }
 END_TEST
 
@@ -537,6 +541,21 @@ START_TEST(what_was_uncounted_was_never_counted)
 }
 END_TEST
 
+START_TEST(what_was_uncounted_is_not_sampled)
+{
+	struct kva_window w = open_window(COUNTED, 0, SIZE);
+	struct kva_sampler sampler;
+	struct kva_amounts pick;
+
+	kva_window_sample(&w, &sampler, 1, 1);
+	kva_window_take(&w, 100, 8);
+	kva_window_untally(&w, 100);
+	kvt_true(!kva_window_pick(&w, &pick));
+	kva_window_take(&w, 100, 8);
+	kvt_true(kva_window_pick(&w, &pick));
+}
+END_TEST
+
 START_TEST(all_large_sizes_have_one_count)
 {
 	struct kva_window w = open_window(COUNTED, 0, SIZE);
@@ -643,6 +662,7 @@ main(void)
 	tcase_add_test(g, a_plain_window_counts_nothing);
 	tcase_add_test(g, resizing_changes_bytes_and_no_calls);
 	tcase_add_test(g, what_was_uncounted_was_never_counted);
+	tcase_add_test(g, what_was_uncounted_is_not_sampled);
 	tcase_add_test(g, all_large_sizes_have_one_count);
 	tcase_add_test(g, folding_moves_the_counts);
 	tcase_add_test(g, no_tally_overflows_before_a_window_is_due);
