@@ -7,6 +7,7 @@
  * are taken: so it is known of every byte whether it may be touched.
  */
 #include "kvtest.h"
+#include "source.h"
 #include "watch.h"
 
 #include <string.h>
@@ -356,6 +357,19 @@ START_TEST(blocks_that_rested_long_enough_serve_again)
 }
 END_TEST
 
+START_TEST(memory_of_the_system_comes_shut_and_goes_open)
+{
+	size_t before = outside;
+	struct kva_block *b = kva_source_map(1 << 16, KVA_PLACE_ANY, false);
+
+	kvt_eq(outside, before + 1);
+	looked_at.p = b->base + (1 << 16) - 1;
+	looked_at.is_shut = true;
+	kva_source_unmap(b);
+	kvt_true(!looked_at.is_shut);
+}
+END_TEST
+
 static void
 start(void)
 {
@@ -386,6 +400,7 @@ main(void)
 	tcase_add_test(g, blocks_rest_in_the_cache_before_they_serve_again);
 	tcase_add_loop_test(g, blocks_in_the_cache_are_shut, 0, 2);
 	tcase_add_test(g, blocks_that_rested_long_enough_serve_again);
+	tcase_add_test(g, memory_of_the_system_comes_shut_and_goes_open);
 	return kvt_run(s, 5000);
 }
 #endif
