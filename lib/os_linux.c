@@ -9,6 +9,7 @@
 #include "os.h"
 #include "size.h"
 #include "atomic.h"
+#include "watch.h"
 
 #include <inttypes.h>
 #include <sched.h>
@@ -128,6 +129,7 @@ linux_nodes(void)
 	if (n == 0) {
 		n = numa_available() < 0 ? 1 : numa_max_node() + 1;
 		n = n > KVA_NODES ? KVA_NODES : n;
+		kva_watch_atomic(&nodes, sizeof nodes);
 		kva_store_relaxed(&nodes, n);
 	}
 	return n;

@@ -4,6 +4,7 @@
  */
 #include "os.h"
 #include "atomic.h"
+#include "watch.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -173,6 +174,7 @@ kva_posix_page(void)
 
 	if (size == 0) {
 		size = (size_t)sysconf(_SC_PAGESIZE);
+		kva_watch_atomic(&page, sizeof page);
 		kva_store_relaxed(&page, size);
 	}
 	return size;

@@ -25,8 +25,8 @@ void kva_watch_forbid(const void *p, size_t size);
 void kva_watch_allow(const void *p, size_t size);
 void kva_watch_restore(const void *p, size_t size);
 
-/* Until p is freed, p .. p + size is read by any thread while its owner writes it,
- * both atomically: helgrind and DRD, which see the locks alone, need not tell. */
+/* Until p is freed, p .. p + size is read by any thread while one writes it, both
+ * atomically: helgrind and DRD, which see the locks alone, need not tell. */
 void kva_watch_atomic(const void *p, size_t size);
 
 /* "asan", "msan", "valgrind" or "none". */
