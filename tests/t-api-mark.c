@@ -42,6 +42,25 @@ START_TEST(rewind_ends_what_came_after_the_mark)
 }
 END_TEST
 
+/* In a block that is so large that it is counted step by step. */
+START_TEST(what_a_rewind_ends_was_held_nevertheless)
+{
+	kv_arena_t *a = kv_arena_create(0);
+	kv_arena_mark_t mark;
+	kv_arena_stats_t s;
+
+	for (int i = 0; i < 1000; i++)
+		kvt_true(kvt_alloc(a, 1000) != NULL);
+	mark = kv_arena_mark(a);
+	for (int i = 0; i < 700; i++)
+		kvt_true(kvt_alloc(a, 1000) != NULL);
+	kvt_eq(kv_arena_rewind(a, mark), 0);
+	kvt_eq(kv_arena_get_stats(a, &s), 0);
+	kvt_cmp(s.peak_memory_usage, >=, 1700 * 1000);
+	kv_arena_destroy(a);
+}
+END_TEST
+
 START_TEST(mark_stays_valid_after_its_rewind)
 {
 	kv_arena_t *a = kv_arena_create(1024);
@@ -429,6 +448,7 @@ main(void)
 	TCase *g = kvt_group(s, "marks");
 
 	tcase_add_test(g, rewind_ends_what_came_after_the_mark);
+	tcase_add_test(g, what_a_rewind_ends_was_held_nevertheless);
 	tcase_add_test(g, mark_stays_valid_after_its_rewind);
 	tcase_add_test(g, mark_takes_under_200_bytes);
 	tcase_add_test(g, mark_after_a_mark_takes_nothing);

@@ -309,6 +309,20 @@ START_TEST(a_thread_takes_over_only_what_lies_on_its_node)
 END_TEST
 
 /* Its blocks have no place, so that one front serves all. */
+static int
+know_no_node(void)
+{
+	return KVA_NO_NODE;
+}
+
+START_TEST(a_system_with_nodes_is_said_to_have_numa)
+{
+	kvt_true(kv_arena_has("numa"));
+	kva_os.node_here = know_no_node;
+	kvt_true(!kv_arena_has("numa"));
+}
+END_TEST
+
 START_TEST(an_arena_with_a_source_is_not_local)
 {
 	struct kvt_source source = KVT_SOURCE;
@@ -558,6 +572,7 @@ main(void)
 	tcase_add_loop_test(g, a_thread_that_stays_finds_its_block_again, 0, 2);
 	tcase_add_test(g, a_thread_that_moves_meanwhile_mixes_no_nodes);
 	tcase_add_test(g, a_thread_takes_over_only_what_lies_on_its_node);
+	tcase_add_test(g, a_system_with_nodes_is_said_to_have_numa);
 	tcase_add_test(g, an_arena_with_a_source_is_not_local);
 	tcase_add_test(g, an_arena_in_a_buffer_goes_on_locally);
 	tcase_add_test(g, interleaved_memory_has_huge_pages_once_they_are_even);
