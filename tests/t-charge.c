@@ -5,6 +5,7 @@
 #include "charge.h"
 #include "kvinside.h"
 
+#include <pthread.h>
 #include <string.h>
 
 START_TEST(bytes_are_charged_to_all_ancestors)
@@ -52,6 +53,42 @@ START_TEST(a_charge_that_an_ancestor_refuses_is_undone)
 	kvt_eq(kva_arena_of(a)->charged, before[0]);
 	kvt_eq(kva_arena_of(b)->charged, before[1]);
 	kvt_eq(kva_arena_of(c)->charged, before[2]);
+	kvi_destroy(a);
+}
+END_TEST
+
+static size_t rounds;
+
+static void *
+charge_and_uncharge(void *arena)
+{
+	size_t refused = 0;
+
+	for (size_t i = 0; i < rounds; i++) {
+		refused += !kva_arena_charge(arena, 16);
+		kva_arena_uncharge(arena, 8);
+	}
+	return refused ? arena : NULL;
+}
+
+START_TEST(threads_that_charge_at_once_lose_nothing)
+{
+	kv_arena_config_t config = kvi_config(KV_ARENA_THREAD_SAFE);
+	kv_arena_t *a = kvi_create(&config);
+	struct kva_arena *inside = kva_arena_of(a);
+	size_t before = inside->charged;
+	pthread_t threads[4];
+	void *refused;
+
+	rounds = kvt_scaled(1000000);
+	for (int i = 0; i < 4; i++)
+		kvt_eq(pthread_create(&threads[i], NULL, charge_and_uncharge, inside), 0);
+	for (int i = 0; i < 4; i++) {
+		pthread_join(threads[i], &refused);
+		kvt_true(refused == NULL);
+	}
+	kvt_eq(inside->charged, before + 4 * rounds * 8);
+	kva_arena_uncharge(inside, 4 * rounds * 8);
 	kvi_destroy(a);
 }
 END_TEST
@@ -190,6 +227,7 @@ main(void)
 
 	tcase_add_test(g, bytes_are_charged_to_all_ancestors);
 	tcase_add_test(g, a_charge_that_an_ancestor_refuses_is_undone);
+	tcase_add_test(g, threads_that_charge_at_once_lose_nothing);
 	tcase_add_loop_test(g, a_limit_is_never_exceeded_and_used_to_the_last_step,
 		0, 2);
 	tcase_add_loop_test(g, a_request_that_a_limit_refuses_changes_nothing, 0, 2);

@@ -314,6 +314,21 @@ changed(void)
 	return kva_conf_with_environment(&config);
 }
 
+/* As the first of the process. */
+START_TEST(an_arena_in_a_buffer_has_read_it)
+{
+	static _Alignas(64) char buffer[8192];
+	kv_arena_t *a;
+
+	if (!kvr_has_own_process())
+		return;
+	setenv("KVARENA_CONF", "debug:1", 1);
+	a = kv_arena_create_in(buffer, sizeof buffer, NULL);
+	kvt_eq(kva_arena_of(a)->setup.debug, KV_ARENA_DEBUG_CHECK);
+	kv_arena_destroy(a);
+}
+END_TEST
+
 START_TEST(words_of_the_environment_change_every_config)
 {
 	if (!say("stats,,nocache,unknown,nohuge,"))
@@ -530,6 +545,7 @@ main(int argc, char **argv)
 
 	g = kvt_group(s, "environment");
 	tcase_add_checked_fixture(g, start, kvo_end);
+	tcase_add_test(g, an_arena_in_a_buffer_has_read_it);
 	tcase_add_test(g, words_of_the_environment_change_every_config);
 	tcase_add_loop_test(g, the_environment_has_arenas_sampled_that_are_not, 0, 8);
 	tcase_add_loop_test(g, a_debug_level_of_the_environment_only_raises, 0, 7);

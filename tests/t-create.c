@@ -323,6 +323,25 @@ START_TEST(there_is_room_for_an_eighth_more_than_was_learnt)
 }
 END_TEST
 
+START_TEST(what_was_learnt_may_be_more_than_the_largest_block)
+{
+	kv_arena_config_t config = kvi_config(KV_ARENA_THREAD_UNSAFE);
+	kv_arena_t *a;
+
+	if (kvt_skip_if_apart())
+		return;
+	config.name = "large";
+	config.learn_block_size = true;
+	for (int i = 0; i < 2; i++) {
+		a = kvi_create(&config);
+		kvt_eq(kva_arena_of(a)->setup.max_block, i ? 6 * MIB : 2 * MIB);
+		kvi_load(a, 5 * MIB);
+		kvt_true((kvi_stats(a).blocks == 1) == i);
+		kvi_destroy(a);
+	}
+}
+END_TEST
+
 int
 main(void)
 {
@@ -350,5 +369,6 @@ main(void)
 	tcase_add_loop_test(g, an_arena_that_was_never_used_teaches_nothing, 0, 2);
 	tcase_add_loop_test(g, a_reset_teaches_as_much_as_an_end, 0, 4);
 	tcase_add_test(g, there_is_room_for_an_eighth_more_than_was_learnt);
+	tcase_add_test(g, what_was_learnt_may_be_more_than_the_largest_block);
 	return kvt_run(s, 5000);
 }

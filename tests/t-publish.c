@@ -131,6 +131,20 @@ START_TEST(the_environment_names_the_file)
 }
 END_TEST
 
+START_TEST(the_environment_may_give_a_name_of_one_letter)
+{
+	kv_arena_t *a;
+
+	if (!kvr_has_own_process())
+		return;
+	setenv("KVARENA_CONF", "publish:.", 1);
+	a = kv_arena_create(0);
+	kvt_true(kva_is_published());
+	kv_arena_destroy(a);
+	unlink("/dev/shm/kvarena..");
+}
+END_TEST
+
 START_TEST(a_name_that_is_too_long_publishes_nothing)
 {
 	char name[1100];
@@ -418,6 +432,7 @@ main(void)
 
 	g = kvt_group(s, "environment");
 	tcase_add_test(g, the_environment_names_the_file);
+	tcase_add_test(g, the_environment_may_give_a_name_of_one_letter);
 
 	g = kvi_group(s, "when");
 	tcase_add_loop_test(g, the_file_is_replaced_when_it_is_due, 0, 2);

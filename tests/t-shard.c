@@ -386,6 +386,59 @@ START_TEST(threads_that_wait_for_each_other_are_counted)
 }
 END_TEST
 
+static void
+ask_for_usage(void *a)
+{
+	kv_arena_memory_usage(a);
+}
+
+static void
+reserve_much(void *a)
+{
+	kv_arena_reserve(a, MIB, false);
+}
+
+static void
+compact(void *a)
+{
+	kv_arena_compact(a);
+}
+
+static void
+defer_nothing(void *a)
+{
+	kv_arena_defer(a, free, NULL);
+}
+
+static void
+make_handle(void *a)
+{
+	kv_arena_handle(a, a);
+	kv_arena_handle(a, kva_arena_of(a)->blocks->base);
+}
+
+/* The puppet has what it needs of the arena without the lock. */
+START_TEST(what_is_of_all_threads_waits_for_the_lock)
+{
+	static void (*const asks[])(void *a) = {
+		ask_for_usage, reserve_much, compact, defer_nothing, make_handle,
+	};
+	kv_arena_t *a = create();
+	struct kvp p;
+
+	kvp_begin(&p);
+	kvt_true(have(&p, a, 8) != NULL);
+	kva_team_lock(kva_arena_of(a));
+	kvp_tell(&p, asks[_i], a);
+	for (int i = 0; i < 1000000 && kva_load_relaxed(&team_of(a)->waits) == 0; i++)
+		sched_yield();
+	kvt_eq(kva_load_relaxed(&team_of(a)->waits), 1);
+	kva_team_unlock(kva_arena_of(a));
+	kvp_end(&p);
+	kvi_destroy(a);
+}
+END_TEST
+
 START_TEST(threads_on_two_nodes_have_memory_of_both)
 {
 	kv_arena_config_t config = kvi_config(KV_ARENA_THREAD_SAFE);
@@ -837,6 +890,7 @@ main(void)
 	tcase_add_loop_test(g, what_is_due_is_folded, 0, 2);
 	tcase_add_test(g, a_thread_sees_the_shard_that_it_used_last);
 	tcase_add_test(g, threads_that_wait_for_each_other_are_counted);
+	tcase_add_loop_test(g, what_is_of_all_threads_waits_for_the_lock, 0, 5);
 	tcase_add_test(g, threads_on_two_nodes_have_memory_of_both);
 	tcase_add_test(g, a_lone_shard_has_a_share_again_after_a_reset);
 	tcase_add_test(g, a_shard_that_is_empty_is_adopted_on_any_node);
