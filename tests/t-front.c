@@ -119,6 +119,32 @@ START_TEST(bound_memory_comes_from_its_node_or_not_at_all)
 }
 END_TEST
 
+START_TEST(under_a_limit_a_block_is_counted_step_by_step)
+{
+	kv_arena_config_t config = kvi_config(KV_ARENA_THREAD_UNSAFE);
+	struct kva_arena *a;
+	struct kva_block *b;
+	size_t size, step;
+
+	config.memory_limit = 64 * MIB;
+	config.block_size = 4096;
+	a = kva_arena_of(kvi_create(&config));
+	kvi_load(kva_arena_public(a), 100000);
+	b = a->front.block;
+	size = b->size;
+	step = a->setup.step;
+	kvt_cmp(size + 3 * step, <=, b->capacity);
+	kvt_true(kva_front_count_up_to(a, b, size));
+	kvt_eq(b->size, size);
+	kvt_true(kva_front_count_up_to(a, b, size + 1));
+	kvt_eq(b->size, size + step);
+	kvt_true(!kva_front_count_up_to(a, b, b->capacity + 1));
+	kvt_eq(b->size, size + step);
+	kvi_check(kva_arena_public(a));
+	kvi_destroy(kva_arena_public(a));
+}
+END_TEST
+
 START_TEST(interleaved_memory_comes_from_all_nodes_with_memory)
 {
 	kv_arena_config_t config = kvi_placed((kv_arena_thread_mode_t)_i,
@@ -284,6 +310,7 @@ main(void)
 	tcase_add_loop_test(g, a_preferred_node_without_memory_is_counted_and_borne,
 		0, 5);
 	tcase_add_loop_test(g, bound_memory_comes_from_its_node_or_not_at_all, 0, 2);
+	tcase_add_test(g, under_a_limit_a_block_is_counted_step_by_step);
 	tcase_add_loop_test(g, interleaved_memory_comes_from_all_nodes_with_memory,
 		0, 2);
 	tcase_add_loop_test(g, local_memory_comes_from_where_the_thread_runs, 0, 2);
