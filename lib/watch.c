@@ -12,18 +12,16 @@
 #include <valgrind/drd.h>
 #include <valgrind/helgrind.h>
 #include <valgrind/memcheck.h>
-#define START_SUPPRESSION VG_USERREQ__DRD_START_SUPPRESSION
-#define IGNORE_RACES(p, size)							\
-	do {									\
-		VALGRIND_HG_DISABLE_CHECKING(p, size);				\
-		VALGRIND_DO_CLIENT_REQUEST_STMT(START_SUPPRESSION, p, size, 0, 0, 0); \
-	} while (0)
+#define VALGRIND_DRD_IGNORE(p, size)						\
+	VALGRIND_DO_CLIENT_REQUEST_STMT(VG_USERREQ__DRD_START_SUPPRESSION,	\
+		p, size, 0, 0, 0)
 #else
 #define RUNNING_ON_VALGRIND 0
 #define VALGRIND_MAKE_MEM_NOACCESS(p, size) ((void)(p), (void)(size))
 #define VALGRIND_MAKE_MEM_UNDEFINED(p, size) ((void)(p), (void)(size))
 #define VALGRIND_MAKE_MEM_DEFINED(p, size) ((void)(p), (void)(size))
-#define IGNORE_RACES(p, size) ((void)(p), (void)(size))
+#define VALGRIND_DRD_IGNORE(p, size) ((void)(p), (void)(size))
+#define VALGRIND_HG_DISABLE_CHECKING(p, size) ((void)(p), (void)(size))
 #endif
 
 #if defined(__ELF__)
@@ -118,8 +116,10 @@ kva_watch_restore(const void *p, size_t size)
 void
 kva_watch_atomic(const void *p, size_t size)
 {
-	if (checker() == VALGRIND)
-		IGNORE_RACES(p, size);
+	if (checker() == VALGRIND) {
+		VALGRIND_HG_DISABLE_CHECKING(p, size);
+		VALGRIND_DRD_IGNORE(p, size);
+	}
 }
 
 const char *

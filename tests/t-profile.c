@@ -489,7 +489,7 @@ START_TEST(descendants_are_in_the_profile_of_an_arena)
 	kv_arena_config_t config = KV_ARENA_DEFAULT_CONFIG;
 	kv_arena_t *a, *b, *other;
 
-	config.name = "a;b\n";
+	config.name = "a;b\x1f ";
 	config.sample_interval = 8;
 	a = kv_arena_create_ex(&config);
 	config.name = "under";
@@ -498,8 +498,8 @@ START_TEST(descendants_are_in_the_profile_of_an_arena)
 	other = kv_arena_create_ex(&config);
 	kvt_true(kvt_alloc(a, 1000) && kvt_alloc(b, 2000) && kvt_alloc(other, 4000));
 	kvt_eq(sum_of(a, BYTES, ""), 3000);
-	kvt_eq(sum_of(a, BYTES, "a?b?;"), 1000);
-	kvt_eq(sum_of(a, BYTES, "a?b?/?/under;"), 2000);
+	kvt_eq(sum_of(a, BYTES, "a?b? ;"), 1000);
+	kvt_eq(sum_of(a, BYTES, "a?b? /?/under;"), 2000);
 	kvt_eq(sum_of(b, BYTES, ""), 2000);
 	kvt_eq(sum_of(NULL, BYTES, ""), 7000);
 	kv_arena_reset(a);
@@ -1016,6 +1016,24 @@ START_TEST(a_protocol_buffer_says_what_folded_stacks_do)
 }
 END_TEST
 
+/* A stack of bytes without an object. */
+START_TEST(what_only_grows_is_in_a_protocol_buffer_too)
+{
+	kv_arena_t *a = create(COUNTED);
+	char *p;
+
+	kvt_eq(kv_arena_reserve(a, 2 << 20, false), 0);
+	p = kvt_alloc(a, 8);
+	for (size_t size = 8; size < 1 << 20; size += 1000)
+		kvt_true(kv_arena_realloc(a, p, size, size + 1000) == p);
+	read_all(a);
+	kvt_cmp(read_back.sums[0], >, 1 << 19);
+	kvt_eq(sum_of(a, BYTES, ""), read_back.sums[0]);
+	forget_all();
+	destroy(a);
+}
+END_TEST
+
 static struct {
 	int (*backtrace)(void **frames, int n);
 	uintptr_t outermost;
@@ -1108,6 +1126,7 @@ main(void)
 	tcase_add_test(g, reset_stats_begins_anew);
 	tcase_add_loop_test(g, an_arena_in_a_buffer_is_sampled_too, 0, 2);
 	tcase_add_test(g, a_protocol_buffer_says_what_folded_stacks_do);
+	tcase_add_test(g, what_only_grows_is_in_a_protocol_buffer_too);
 	tcase_add_test(g, wrong_arguments_are_refused);
 	g = kvt_group(s, "systems");
 	tcase_add_checked_fixture(g, begin, kvo_end);
