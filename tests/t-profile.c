@@ -698,6 +698,24 @@ START_TEST(arenas_of_different_intervals_have_no_period)
 }
 END_TEST
 
+/* The older arena's others stand behind what the younger has. */
+START_TEST(what_is_of_other_stacks_is_written_once)
+{
+	kv_arena_t *older = create(COUNTED), *younger;
+
+	kvt_eq(kv_arena_reserve(older, 2 << 20, false), 0);
+	kvo_fail_from(KVO_CALL(ALLOC), 1, ENOMEM);
+	kvt_true(kvt_alloc(older, 1 << 20) != NULL);
+	kvo_heal();
+	younger = create(COUNTED);
+	kvt_true(kvt_alloc(younger, 1 << 20) != NULL);
+	kvt_eq(sum_of(older, BYTES, ""), 1 << 20);
+	kvt_eq(sum_of(NULL, BYTES, ""), 2 << 20);
+	destroy(younger);
+	destroy(older);
+}
+END_TEST
+
 #define CROWD 40
 
 static struct {
@@ -1136,6 +1154,7 @@ main(void)
 	tcase_add_test(g, without_memory_there_is_no_profile);
 	tcase_add_test(g, without_a_map_of_the_process_there_are_no_mappings);
 	tcase_add_test(g, arenas_of_different_intervals_have_no_period);
+	tcase_add_test(g, what_is_of_other_stacks_is_written_once);
 	tcase_add_test(g, arenas_that_come_late_may_be_left_out);
 	return kvt_run(s, kvt_scaled(1000000));
 }

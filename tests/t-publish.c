@@ -259,6 +259,52 @@ START_TEST(the_file_goes_when_the_process_ends)
 END_TEST
 
 static void
+reset(void *arena)
+{
+	kv_arena_reset(arena);
+}
+
+/* Whoever publishes reads what was shown under the same lock. */
+START_TEST(what_an_arena_shows_of_itself_waits_for_who_publishes)
+{
+	struct kva_shown *shown;
+	struct kvp p;
+	kv_arena_t *a;
+
+	if (!publish())
+		return;
+	a = create("published", KV_ARENA_THREAD_UNSAFE);
+	shown = kva_arena_of(a)->extras->shown;
+	shown->when = 0;		/* due */
+	kvp_begin(&p);
+	kva_registry_lock();
+	kvp_tell(&p, reset, a);
+	usleep(20000);
+	kvt_eq(shown->when, 0);
+	kva_registry_unlock();
+	kvp_wait(&p);
+	kvt_cmp(shown->when, >, 0);
+	kvp_end(&p);
+	kvi_destroy(a);
+	unlink(path);
+}
+END_TEST
+
+START_TEST(descriptor_0_is_as_good_as_any)
+{
+	kv_arena_t *a;
+
+	if (!publish())
+		return;
+	close(STDIN_FILENO);
+	a = create("published", KV_ARENA_THREAD_UNSAFE);
+	kvt_true(says("\"path\": \"published\""));
+	kvi_destroy(a);
+	unlink(path);
+}
+END_TEST
+
+static void
 come_by(void *arena)
 {
 	kv_arena_alloc_aligned(arena, 8, 16);
@@ -438,6 +484,8 @@ main(void)
 	tcase_add_loop_test(g, the_file_is_replaced_when_it_is_due, 0, 2);
 	tcase_add_test(g, a_child_of_fork_is_not_who_is_published);
 	tcase_add_test(g, the_file_goes_when_the_process_ends);
+	tcase_add_test(g, what_an_arena_shows_of_itself_waits_for_who_publishes);
+	tcase_add_test(g, descriptor_0_is_as_good_as_any);
 	tcase_add_test(g, a_thread_does_not_wait_for_one_that_writes);
 
 	g = kvi_group(s, "what");

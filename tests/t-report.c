@@ -189,6 +189,14 @@ two_nodes(void)
 	return 2;
 }
 
+static int
+know_no_places(void *const *pages, int *node, size_t n)
+{
+	(void)pages, (void)node, (void)n;
+	errno = ENOSYS;
+	return -1;
+}
+
 START_TEST(two_nodes_are_enough_for_such_a_line)
 {
 	kv_arena_t *a = create("two");
@@ -202,6 +210,8 @@ START_TEST(two_nodes_are_enough_for_such_a_line)
 	report(a, KV_ARENA_REPORT_PROMETHEUS);
 	kvt_true(strstr(text, "state=\"wanted\"") && strstr(text, "state=\"elsewhere\"") &&
 		strstr(text, "state=\"untouched\""));
+	kva_os.where = know_no_places;
+	kvt_true(says(a, KV_ARENA_REPORT_TEXT, "numa: the system does not tell"));
 	kvi_destroy(a);
 }
 END_TEST
@@ -282,6 +292,7 @@ START_TEST(what_is_no_utf_8_is_replaced_byte_by_byte)
 		{ "\xf4\x8f\xbf\xbf", "\xf4\x8f\xbf\xbf" }, { "a\x80z", "a?z" },
 		{ "a\xbfz", "a?z" }, { "\xc1\x81z", "??z" },
 		{ "\xf5\x80\x80\x80z", "????z" }, { "\xffz", "?z" },
+		{ "\xe0\xa4\x85", "\xe0\xa4\x85" }, { "\xe0\xa4z", "??z" },
 		{ "\xc3z", "?z" }, { "\xe2\x82z", "??z" }, { "\xe2z\xac", "?z?" },
 		{ "\xf0\x9f\x8cz", "???z" }, { "z\xe2\x82", "z??" },
 		{ "\x1fz", "?z" }, { " z~", " z~" },
