@@ -194,6 +194,8 @@ START_TEST(segments_leave_the_list_from_anywhere)
 	kvt_true(list == other[0] && list->next == NULL);
 	kva_segment_unlink(&list, other[0]);
 	kvt_true(list == NULL);
+	kva_segment_link(&list, other[1]);	/* which stood behind another */
+	kvt_true(list == other[1] && !list->prev && !list->next);
 	for (int i = 0; i < 3; i++)
 		kva_segment_destroy(other[i]);
 }
