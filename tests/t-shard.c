@@ -228,6 +228,33 @@ START_TEST(a_share_doubles_until_it_is_as_large_as_may_be)
 }
 END_TEST
 
+/* Of 8 threads an 8th of a quarter. */
+START_TEST(a_share_may_be_a_part_of_what_the_arena_has_handed_out)
+{
+	kv_arena_t *a = create();
+	size_t last = 1024, bound;
+	struct kva_shard *s;
+	struct kvp p[8];
+
+	begin(p, 8);
+	for (int i = 0; i < 8; i++)
+		kvt_true(have(&p[i], a, 16) != NULL);
+	s = newest_shard(a);
+	for (int i = 0; i < 1000; i++)
+		kvt_true(have(&p[0], a, 4096) != NULL);
+	while (s->share == last || s->share == 2 * last) {
+		last = s->share;
+		kvt_true(have(&p[7], a, 1024) != NULL);
+	}
+	kvi_stats(a);			/* which settles */
+	bound = (kva_arena_of(a)->bytes.reserved - kva_arena_of(a)->bytes.headers) / 32;
+	kvt_cmp(s->share, <=, bound);
+	kvt_cmp(s->share, >, bound - bound / 8);
+	end(p, 8);
+	kvi_destroy(a);
+}
+END_TEST
+
 START_TEST(what_is_left_of_a_block_is_shared_out_to_the_last_byte)
 {
 	kv_arena_t *a = create();
@@ -882,6 +909,7 @@ main(void)
 	tcase_add_test(g, what_lies_unused_is_bounded_by_the_arena_not_by_its_threads);
 	tcase_add_test(g, shares_have_a_least_and_a_largest_size);
 	tcase_add_test(g, a_share_doubles_until_it_is_as_large_as_may_be);
+	tcase_add_test(g, a_share_may_be_a_part_of_what_the_arena_has_handed_out);
 	tcase_add_test(g, what_is_left_of_a_block_is_shared_out_to_the_last_byte);
 	tcase_add_test(g, a_block_for_one_allocation_counts_no_whole_step);
 	tcase_add_test(g, a_window_that_is_followed_by_more_is_made_longer);
