@@ -146,15 +146,12 @@ kva_stats_reset(struct kva_arena *arena)
 	struct kva_arena *a = lock_settled(arena);
 	struct kva_counts now = counts_of(a);
 	struct kva_counts *folded = a->tolls ? &a->tolls->counts : NULL;
-	uint64_t bytes;
 
 	if (folded) {
 		for (unsigned i = 0; i < KV_ARENA_TALLIES; i++)
 			folded->calls[i] -= now.calls[i];
-		bytes = folded->bytes;
 		memset((char *)a->tolls + sizeof *folded, 0,
 			sizeof *a->tolls - sizeof *folded);
-		folded->bytes = bytes;
 		a->tolls->asked_before = now.bytes;
 	}
 	kva_store_relaxed(&a->failed, 0);

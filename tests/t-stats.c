@@ -69,6 +69,7 @@ START_TEST(without_details_used_bytes_are_those_handed_out)
 {
 	kv_arena_t *a = create((kv_arena_thread_mode_t)_i, false);
 	kv_arena_stats_t s;
+	void *p;
 
 	for (int i = 0; i < 100; i++)
 		kvt_alloc(a, 13);
@@ -77,6 +78,12 @@ START_TEST(without_details_used_bytes_are_those_handed_out)
 	kvt_eq(s.padding_bytes, 0);
 	kvt_eq(s.total_allocations, 0);
 	kvt_eq(s.total_bytes_allocated, s.used_bytes);
+	kv_arena_reset(a);
+	p = kvt_alloc(a, 104);
+	kvt_alloc(a, 8);
+	kvt_true(kv_arena_realloc(a, p, 104, 200) != p);
+	kvt_eq(kvi_stats(a).abandoned_bytes, 104);
+	kvt_eq(kvi_stats(a).total_bytes_allocated, 104 + 8 + 200);
 	kvi_destroy(a);
 }
 END_TEST
