@@ -12,15 +12,13 @@
 #include <valgrind/drd.h>
 #include <valgrind/helgrind.h>
 #include <valgrind/memcheck.h>
-#define VALGRIND_DRD_IGNORE(p, size)						\
-	VALGRIND_DO_CLIENT_REQUEST_STMT(VG_USERREQ__DRD_START_SUPPRESSION,	\
-		p, size, 0, 0, 0)
 #else
 #define RUNNING_ON_VALGRIND 0
 #define VALGRIND_MAKE_MEM_NOACCESS(p, size) ((void)(p), (void)(size))
 #define VALGRIND_MAKE_MEM_UNDEFINED(p, size) ((void)(p), (void)(size))
 #define VALGRIND_MAKE_MEM_DEFINED(p, size) ((void)(p), (void)(size))
-#define VALGRIND_DRD_IGNORE(p, size) ((void)(p), (void)(size))
+#define VALGRIND_DO_CLIENT_REQUEST_STMT(request, p, size, a, b, c)	\
+	((void)(p), (void)(size))
 #define VALGRIND_HG_DISABLE_CHECKING(p, size) ((void)(p), (void)(size))
 #endif
 
@@ -116,9 +114,14 @@ kva_watch_restore(const void *p, size_t size)
 void
 kva_watch_atomic(const void *p, size_t size)
 {
-	if (checker() == VALGRIND) {
+	switch (checker()) {
+	case VALGRIND:
 		VALGRIND_HG_DISABLE_CHECKING(p, size);
-		VALGRIND_DRD_IGNORE(p, size);
+		VALGRIND_DO_CLIENT_REQUEST_STMT(VG_USERREQ__DRD_START_SUPPRESSION, p,
+			size, 0, 0, 0);
+		break;
+	default:
+		break;
 	}
 }
 
