@@ -329,6 +329,17 @@ START_TEST(descendants_follow_their_ancestors)
 }
 END_TEST
 
+START_TEST(the_longest_name_is_listed_whole)
+{
+	kv_arena_t *a = create("one"), *b = create("a_name_of_31_bytes_is_none_longer");
+
+	kvt_eq(strlen(kva_arena_name(kva_arena_of(b))), 31);
+	kvt_true(says(NULL, KV_ARENA_REPORT_TEXT, "  a_name_of_31_bytes_is_none_long  "));
+	kvi_destroy(b);
+	kvi_destroy(a);
+}
+END_TEST
+
 START_TEST(several_arenas_are_listed_before_they_are_told_of)
 {
 	kv_arena_config_t config = kvi_config(KV_ARENA_THREAD_UNSAFE);
@@ -440,6 +451,7 @@ main(void)
 	tcase_add_test(g, bytes_are_told_in_fitting_units);
 	tcase_add_test(g, numbers_beyond_all_units_are_told_in_the_largest);
 	tcase_add_test(g, sizes_are_shown_from_the_least_to_the_largest);
+	tcase_add_test(g, the_longest_name_is_listed_whole);
 	tcase_add_test(g, several_arenas_are_listed_before_they_are_told_of);
 	tcase_add_test(g, blocks_and_alignments_are_told_of_each_arena);
 	tcase_add_test(g, the_cache_of_the_process_is_published);
