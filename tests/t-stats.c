@@ -82,8 +82,10 @@ START_TEST(without_details_used_bytes_are_those_handed_out)
 	p = kvt_alloc(a, 104);
 	kvt_alloc(a, 8);
 	kvt_true(kv_arena_realloc(a, p, 104, 200) != p);
-	kvt_eq(kvi_stats(a).abandoned_bytes, 104);
-	kvt_eq(kvi_stats(a).total_bytes_allocated, 104 + 8 + 200);
+	s = kvi_stats(a);
+	kvt_eq(s.abandoned_bytes, 104);
+	kvt_cmp(s.used_bytes, >=, 8 + 200);
+	kvt_eq(s.total_bytes_allocated, s.used_bytes + 104);
 	kvi_destroy(a);
 }
 END_TEST
