@@ -5,7 +5,6 @@
 #include "charge.h"
 #include "kvinside.h"
 
-#include <pthread.h>
 #include <string.h>
 
 START_TEST(bytes_are_charged_to_all_ancestors)
@@ -57,38 +56,32 @@ START_TEST(a_charge_that_an_ancestor_refuses_is_undone)
 }
 END_TEST
 
+static struct kva_arena *common;
 static size_t rounds;
 
 static void *
-charge_and_uncharge(void *arena)
+charge_and_uncharge(void *refused)
 {
-	size_t refused = 0;
-
 	for (size_t i = 0; i < rounds; i++) {
-		refused += !kva_arena_charge(arena, 16);
-		kva_arena_uncharge(arena, 8);
+		*(size_t *)refused += !kva_arena_charge(common, 16);
+		kva_arena_uncharge(common, 8);
 	}
-	return refused ? arena : NULL;
+	return NULL;
 }
 
 START_TEST(threads_that_charge_at_once_lose_nothing)
 {
 	kv_arena_config_t config = kvi_config(KV_ARENA_THREAD_SAFE);
 	kv_arena_t *a = kvi_create(&config);
-	struct kva_arena *inside = kva_arena_of(a);
-	size_t before = inside->charged;
-	pthread_t threads[4];
-	void *refused;
+	size_t before = kva_arena_of(a)->charged, refused[4] = { 0 };
 
+	common = kva_arena_of(a);
 	rounds = kvt_scaled(1000000);
+	kvt_threads(4, charge_and_uncharge, refused, sizeof refused[0]);
 	for (int i = 0; i < 4; i++)
-		kvt_eq(pthread_create(&threads[i], NULL, charge_and_uncharge, inside), 0);
-	for (int i = 0; i < 4; i++) {
-		pthread_join(threads[i], &refused);
-		kvt_true(refused == NULL);
-	}
-	kvt_eq(inside->charged, before + 4 * rounds * 8);
-	kva_arena_uncharge(inside, 4 * rounds * 8);
+		kvt_eq(refused[i], 0);
+	kvt_eq(common->charged, before + 4 * rounds * 8);
+	kva_arena_uncharge(common, 4 * rounds * 8);
 	kvi_destroy(a);
 }
 END_TEST
